@@ -11,9 +11,8 @@ from PIL import Image
 
 from zoo.cli import evaluate, export, finetune, predict, report, train
 from zoo.errors import UserError
-from zoo.plots.text_layout import format_class_name
 from zoo.utils.table import format_table
-from zoo.utils.text import escape_unprintable
+from zoo.utils.text import escape_unprintable, format_class_name
 
 GPU = ["--gpu", "none"]
 CLASSES = ["a\nb", "c\x1b[31md", "e\u202ef", "café 猫 שלום"]

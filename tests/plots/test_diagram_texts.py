@@ -13,7 +13,6 @@ from zoo.analysis import summary
 from zoo.analysis.modules import build_module_graph
 from zoo.diagrams.dot import to_dot
 from zoo.diagrams.mermaid import MAX_CHARACTERS, MAX_EDGES, escape_mermaid, to_mermaid
-from zoo.errors import UserError
 
 NETWORKS = sorted(registry.MODELS)
 DETAILS = ("stages", "blocks", "layers")
@@ -259,9 +258,3 @@ def test_the_same_network_gives_the_same_text(write):
                                registry.get_model_info("googlenet").aux_loss_weights)
     for detail in DETAILS:
         assert write(plan, "googlenet", detail) == write(again, "googlenet", detail)
-
-
-@pytest.mark.parametrize("write", [to_dot, to_mermaid])
-def test_another_level_of_detail_is_refused(write):
-    with pytest.raises(UserError, match="'layer'.*'layers'"):
-        write(subject("lenet5")[1], "lenet5", "layer")

@@ -73,7 +73,7 @@ def make_config(names, texts):
 def make_report(texts):
     labels, probabilities = predictions_of(len(texts), 240, 24)
     errors = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    history = history_of(3) | {texts[5]: np.arange(3.0), f"aux{texts[0]}_loss": np.arange(3.0)}
+    history = history_of(3) | {f"aux{texts[0]}_loss": np.arange(3.0)}
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
     return render_run_page(make_config(texts, texts), history, result, (labels, probabilities),
                            (images_of(len(errors)), errors), b"<svg/>")
@@ -243,9 +243,9 @@ def test_precision_recall_and_f1_of_each_class():
 def test_the_most_confident_errors_come_first():
     labels = np.zeros(5, int)
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
-    assert evaluation_section.select_most_confident_errors(labels, probabilities,
-                                                           # positions among the four
-                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]
+    examples = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 3, 2])  # positions among the four
+    data = evaluation_section.get_evaluation_data(["a", "b"], labels, probabilities, examples)
+    assert data["most_confident_errors"] == [3, 2, 0]
 
 
 LONG = [f"a class with a rather long name {number}" for number in range(10)] + [

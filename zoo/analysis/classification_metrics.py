@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class, and their means over the classes. NumPy alone."""
+"""Precision, recall and F1 of each class, their macro averages, and the most frequent confusions. NumPy alone."""
 
 import numpy as np
 
@@ -38,6 +38,16 @@ def compute_classification_metrics(predictions, labels, class_names, plural="ima
                           **{metric: float(values[metric][index]) for metric in METRIC_NAMES}}
                          for index, name in enumerate(class_names)]
     return {**macro_averages, "per_class_metrics": per_class_metrics}
+
+
+def rank_confusions(predictions, labels):
+    """Return [[label, predicted class, number of images]] of the misclassified images, the most frequent pairs first.
+
+    predictions, labels: int arrays (n,). Pairs of equal frequency are in class order.
+    """
+    is_incorrect = labels != predictions
+    pairs, counts = np.unique(np.stack([labels[is_incorrect], predictions[is_incorrect]]), axis=1, return_counts=True)
+    return np.column_stack([*pairs, counts])[np.argsort(-counts, kind="stable")].tolist()
 
 
 def format_metrics(metrics, plural="images"):

@@ -105,8 +105,7 @@ def list_stage_layers(summary):
     modules = build_module_graph(summary).unfolded_modules
     names = []
     for stage in group_stages(modules):
-        stage_layers = [layer for module in stage.modules for fused_layer in module.fused_layers
-                        for layer in fused_layer.layers]
+        stage_layers = [layer for module in stage.modules for layer in module.layers]
         spatial_layers = [layer for layer in stage_layers if is_feature_map(layer.shape)]
         if stage.parameters or names:  # excludes the input and the preprocessing
             names.append((spatial_layers or stage_layers)[-1].name)

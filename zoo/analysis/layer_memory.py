@@ -72,8 +72,8 @@ def get_itemsize(dtype):
     return 1 if dtype == "bool" else max(1, int(re.search(r"\d+", dtype)[0]) // 8)  # float32, bfloat16, int8
 
 
-def _compute_input_bytes(call, index=0):
-    return math.prod(call.input_shapes[index]) * get_itemsize(call.dtype)
+def _compute_input_bytes(call):
+    return math.prod(call.input_shapes[0]) * get_itemsize(call.dtype)
 
 
 def _make_weighted_rule(saves="i", compute_extra_bytes=lambda call: 0, compute_workspace_bytes=lambda call: 0):

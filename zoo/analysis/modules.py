@@ -6,11 +6,12 @@ mixed0_2b_5x5 belongs to mixed0. If names do not determine modules, the layers b
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 # The module name in a layer name; conv2_block1_out belongs to conv2_block1 too
 MODULE_NAME_PATTERN = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")
 EPILOGUE_KINDS = ("normalization", "activation")  # kinds that are drawn together with the layer before them
+MODULE_KIND = "module"  # the kind of a module of several layers
 
 LAYER_KINDS = {  # layer class: the kind that it is drawn as
     "InputLayer": "input",
@@ -66,6 +67,10 @@ class FusedLayer:
     def main_index(self):
         return next(index for index, layer in enumerate(self.layers) if layer.name == self.name)
 
+    @property
+    def main_layer(self):
+        return self.layers[self.main_index]
+
 
 @dataclass(frozen=True)
 class Module:
@@ -88,25 +93,37 @@ class Module:
         return len(self.names)
 
     @property
+    def layers(self):
+        """The LayerSummary objects of the first module."""
+        return [layer for fused_layer in self.fused_layers for layer in fused_layer.layers]
+
+    @property
+    def kind(self):
+        """The kind of the only fused layer, or MODULE_KIND."""
+        return self.fused_layers[0].kind if len(self.fused_layers) == 1 else MODULE_KIND
+
+    @property
+    def name_range(self):
+        """The name of one module, or the first and the last name: 'conv2_2 to conv2_3'."""
+        return self.name if self.repeats == 1 else f"{self.names[0]} to {self.names[-1]}"
+
+    @property
     def title(self):
         """A short title: '10 x block35' for block35_1 to block35_10, 'conv2_2 to conv2_3', or the name of one module.
 
         conv1 of conv1_1 and conv1_2 is no layer, but a stage: single layers, and some modules of a stage, are a range.
         """
-        if self.repeats == 1:
-            return self.name
         prefix = self.name.rpartition("_")[0]
-        if prefix and len(self.fused_layers) > 1 and \
+        if self.repeats > 1 and prefix and len(self.fused_layers) > 1 and \
                 self.names == tuple(f"{prefix}_{number}" for number in range(1, self.repeats + 1)):
             return f"{self.repeats} x {prefix}"
-        return f"{self.names[0]} to {self.names[-1]}"
+        return self.name_range
 
 
 @dataclass(frozen=True)
 class ModuleGraph:
     modules: tuple  # in topological order, auxiliary classifiers last
-    consumers: dict = field(default_factory=dict)  # {module name: names of the modules that read it}
-    unfolded_modules: tuple = ()  # the modules before repeats were folded
+    unfolded_modules: tuple  # the modules before repeats were folded
 
 
 def get_layer_kind(layer):
@@ -181,12 +198,7 @@ def build_module_graph(summary, aux_loss_weights=None):
     if _group_by_module(fused_layers) is None:
         fused_layers = fuse_layers(summary.layers, group_key=lambda name: "")
     unfolded_modules = group_modules(fused_layers, aux_loss_weights)
-    modules = _fold_repeats(unfolded_modules)
-    consumers = defaultdict(list)
-    for module in modules:
-        for source in module.inputs:
-            consumers[source].append(module.name)
-    return ModuleGraph(tuple(modules), dict(consumers), tuple(unfolded_modules))
+    return ModuleGraph(tuple(_fold_repeats(unfolded_modules)), tuple(unfolded_modules))
 
 
 def group_modules(fused_layers, aux_loss_weights=None):
@@ -242,7 +254,7 @@ def _group_between_bottlenecks(fused_layers):
 def compute_signature(module, include_filters=True):
     """Return a signature, equal for identical modules: classes, main layers, connections, and optionally filters."""
     indices = {fused_layer.name: index for index, fused_layer in enumerate(module.fused_layers)}
-    main_layers = [fused_layer.layers[fused_layer.main_index] for fused_layer in module.fused_layers]
+    main_layers = [fused_layer.main_layer for fused_layer in module.fused_layers]
     return tuple(
         (tuple((layer.class_name, layer.activation) for layer in fused_layer.layers), main_layer.kernel_size,
          main_layer.strides, main_layer.groups, include_filters and main_layer.filters,
@@ -275,7 +287,8 @@ def _fold_repeats(modules):
 def split_main_and_aux(module_graph):
     """Return the modules that the main output depends on, and the others: auxiliary classifiers."""
     modules_by_name = {module.name: module for module in module_graph.modules}
-    output_modules = [module for module in module_graph.modules if not module_graph.consumers.get(module.name)]
+    sources = {source for module in module_graph.modules for source in module.inputs}
+    output_modules = [module for module in module_graph.modules if module.name not in sources]
     pending = [next((module for module in output_modules if module.loss_weight is None), output_modules[0]).name]
     main_names = set()
     while pending:

@@ -67,7 +67,7 @@ def write_diagram_gallery(folder, theme):
 
     gallery_folder = gallery.prepare_gallery_folder(folder)
     common.load_keras_on_cpu()
-    for index, path in enumerate(gallery.write_gallery(gallery_folder, DETAILS, theme), start=1):
+    for index, path in enumerate(gallery.write_gallery(gallery_folder, theme), start=1):
         common.print_lines(f"{index:3} {path}")
 
 

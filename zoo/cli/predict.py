@@ -10,6 +10,7 @@ from zoo.data.dataset_info import get_dataset_info
 from zoo.errors import UserError
 from zoo.training import keras_file, run_config
 from zoo.utils.io import expand_user, replace_surrogates
+from zoo.utils.text import pluralize
 from zoo.weights import pretrained
 
 MAX_DARK_MEAN = 0.5  # of white: images with a lower mean are bright strokes on a dark background
@@ -216,7 +217,7 @@ def execute_predict(argv):
                 if not writers:
                     common.print_lines(format_prediction(path, prepared, ranked_classes, predictor.polarity_note))
     if output and not arguments.json:
-        common.print_lines(f"{output}: {len(paths) - num_invalid:,} file{'s' * (len(paths) - num_invalid != 1)}")
+        common.print_lines(f"{output}: {pluralize(len(paths) - num_invalid, 'file')}")
     if num_invalid and len(paths) > 1:
         print(f"{num_invalid} of {len(paths)} files could not be read", file=sys.stderr)
     return 2 if num_invalid else 0

@@ -4,7 +4,7 @@ from zoo.analysis.modules import split_main_and_aux
 from zoo.diagrams.module_box import (BOX_HEIGHT, BOX_WIDTH, compute_min_width, count_shadows, draw_module_box,
                                      get_box_height)
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import BARS_HEIGHT, SMALL_FONT_SIZE, draw_bars, format_shape
+from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, draw_bars, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 MODULE_GAP = 16.0  # between modules, for an arrow and a shape
@@ -33,13 +33,13 @@ def draw_backbone_column(module_graph, theme, bar_maxima):
                                   arrow=True))
             if _has_new_shape(previous, module, main):
                 items.append(Text(left + BOX_WIDTH / 2 + 6, top - MODULE_GAP / 2, format_shape(previous.shape),
-                                  SMALL_FONT_SIZE, theme.muted, anchor="start"))
+                                  FONT_SIZE, theme.muted, anchor="start"))
         boxes[module.name] = left, y, BOX_WIDTH, get_box_height(module)
         items += draw_module_box(module, left, y, BOX_WIDTH, theme)
         items += draw_bars(left + BOX_WIDTH + 8, y + (get_box_height(module) - BARS_HEIGHT) / 2, module, bar_maxima,
                            theme, length=MAX_BAR_LENGTH)
         y += get_box_height(module)
-    items.append(Text(left + BOX_WIDTH / 2, y + 9, format_shape(main[-1].shape), SMALL_FONT_SIZE, theme.muted))
+    items.append(Text(left + BOX_WIDTH / 2, y + 9, format_shape(main[-1].shape), FONT_SIZE, theme.muted))
     for lane, (source, target) in enumerate(lanes):
         x = left - SKIP_LANE_WIDTH * (lane + 1)
         start, end = boxes[source][1] + boxes[source][3] / 2, boxes[target][1] + 6
@@ -85,12 +85,12 @@ def draw_backbone_rows(module_graph, theme, bar_maxima, max_width):
             if previous and end_point[1] == middle:
                 if previous.name in module.inputs:
                     items.append(Line((end_point, (x, middle)), theme.line, arrow=True))
-                items.append(Text((end_point[0] + x) / 2 - 2, middle - 7, shape, SMALL_FONT_SIZE, theme.muted))
+                items.append(Text((end_point[0] + x) / 2 - 2, middle - 7, shape, FONT_SIZE, theme.muted))
             elif previous:
                 turn_x = end_point[0] + TURN_WIDTH
                 items.append(Line((end_point, (turn_x, end_point[1]), (turn_x, turn_y), (0.0, turn_y), (0.0, middle),
                                    (x, middle)), theme.line, arrow=True))
-                items.append(Text(8, turn_y - 7, shape, SMALL_FONT_SIZE, theme.muted, anchor="start"))
+                items.append(Text(8, turn_y - 7, shape, FONT_SIZE, theme.muted, anchor="start"))
                 max_x = max(max_x, turn_x)
             boxes[module.name] = x, y, width, max(get_box_height(module), BOX_HEIGHT)
             items += draw_module_box(module, x, y, width, theme, min_height=BOX_HEIGHT)
@@ -105,8 +105,8 @@ def draw_backbone_rows(module_graph, theme, bar_maxima, max_width):
             items.append(Line(((from_x, y), (from_x, top), (to_x, top), (to_x, y)), theme.line, arrow=True))
         y += max(boxes[name][3] for name in names) + BARS_HEIGHT + 4
     shape = format_shape(main[-1].shape)
-    items.append(Text(end_point[0] + 6, end_point[1], shape, SMALL_FONT_SIZE, theme.muted, anchor="start"))
-    max_x = max(max_x, end_point[0] + 6 + estimate_text_width(shape, SMALL_FONT_SIZE))
+    items.append(Text(end_point[0] + 6, end_point[1], shape, FONT_SIZE, theme.muted, anchor="start"))
+    max_x = max(max_x, end_point[0] + 6 + estimate_text_width(shape, FONT_SIZE))
     return ItemGroup(max_x, y, tuple(items))
 
 
@@ -116,7 +116,7 @@ def _split_rows(main, max_width):
     for previous, module in zip([None, *main], main, strict=False):
         if previous:
             shape = format_shape(previous.shape) if _has_new_shape(previous, module, main) else ""
-            x += max(20.0, estimate_text_width(shape, SMALL_FONT_SIZE) + 12)
+            x += max(20.0, estimate_text_width(shape, FONT_SIZE) + 12)
         width = max(compute_min_width(module), MAX_BAR_LENGTH + 40 if module.parameters else 0.0)
         width += 3 * count_shadows(module)
         if rows[-1] and x + width + TURN_WIDTH > max_width:

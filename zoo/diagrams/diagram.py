@@ -1,6 +1,7 @@
 """Architecture diagrams of a model of the registry, or of any functional Keras model, at three levels of detail."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from zoo.analysis.modules import build_module_graph, split_main_and_aux
 from zoo.analysis.stages import group_stages
@@ -30,6 +31,10 @@ class DiagramSource:
     title: str
     subtitle: str
     aux_loss_weights: dict
+
+    @cached_property
+    def module_graph(self):
+        return build_module_graph(self.model_summary, self.aux_loss_weights)
 
 
 class Diagram:
@@ -104,13 +109,11 @@ def build_scene(source, detail="blocks", theme="light", rankdir=None, compared_s
     check_diagram_options(detail=detail, theme=theme, rankdir=rankdir)
     rankdir = rankdir or DEFAULT_RANKDIRS[detail]
     if detail == "layers":
-        return draw_layers(source.model_summary, source.aux_loss_weights, source.title, source.subtitle, THEMES[theme],
-                           rankdir)
-    module_graphs = [build_module_graph(each_source.model_summary, each_source.aux_loss_weights)
-                     for each_source in (source, *compared_sources)]
-    bar_maxima = compute_bar_maxima([box for module_graph in module_graphs for box in list_boxes(module_graph, detail)])
+        return draw_layers(source.module_graph, source.title, source.subtitle, THEMES[theme], rankdir)
+    bar_maxima = compute_bar_maxima([box for each_source in (source, *compared_sources)
+                                     for box in list_boxes(each_source.module_graph, detail)])
     draw = {"stages": draw_stages, "blocks": draw_blocks}[detail]
-    return draw(module_graphs[0], source.title, source.subtitle, THEMES[theme], bar_maxima, rankdir)
+    return draw(source.module_graph, source.title, source.subtitle, THEMES[theme], bar_maxima, rankdir)
 
 
 def list_boxes(module_graph, detail):
@@ -137,11 +140,10 @@ def draw_diagram(source, to_file=None, detail="blocks", theme="light", rankdir=N
 
 def draw_as_boxes(source, detail, theme, rankdir):
     """Return the Diagram of a DiagramSource as boxes, for all formats."""
-    module_graph = build_module_graph(source.model_summary, source.aux_loss_weights)
     return Diagram(build_scene(source, detail, theme, rankdir), {
-        ".dot": lambda: to_dot(module_graph, source.title, detail, rankdir),
-        ".mmd": lambda: to_mermaid(module_graph, source.title, detail, rankdir),
-        ".html": lambda: render_diagram_page(source.model_summary, module_graph, source.title, source.subtitle,
+        ".dot": lambda: to_dot(source.module_graph, source.title, detail, rankdir),
+        ".mmd": lambda: to_mermaid(source.module_graph, source.title, detail, rankdir),
+        ".html": lambda: render_diagram_page(source.model_summary, source.module_graph, source.title, source.subtitle,
                                              HTML_THEMES[theme])})
 
 
@@ -161,5 +163,4 @@ def draw_comparison(sources, detail="blocks", theme="light", rankdir=None):
 
 def draw_as_volumes(source, theme="light"):
     """Return the Diagram of a DiagramSource as volumes; UserError if its layers are not a chain."""
-    module_graph = build_module_graph(source.model_summary, source.aux_loss_weights)
-    return Diagram(draw_volumes(module_graph, source.title, source.subtitle, THEMES[theme]))
+    return Diagram(draw_volumes(source.module_graph, source.title, source.subtitle, THEMES[theme]))

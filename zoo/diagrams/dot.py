@@ -2,7 +2,7 @@
 
 import pydot
 
-from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
+from zoo.diagrams.graph_model import Group, build_diagram_graph
 from zoo.diagrams.options import DEFAULT_RANKDIRS
 from zoo.diagrams.theme import LIGHT
 from zoo.plots.font_metrics import FONT
@@ -41,7 +41,7 @@ def _add_members(graph, members, ids):
             _add_members(cluster, member.members, ids)
             graph.add_subgraph(cluster)
         else:
-            fill, stroke = LIGHT.module if member.kind == MODULE_KIND else LIGHT.kinds[member.kind]
+            fill, stroke = LIGHT.kinds[member.kind]
             dashed = {"style": quote_dot("rounded,filled,dashed")} if member.is_aux else {}
             graph.add_node(pydot.Node(ids[member.key], label=format_dot_label(member.lines), fillcolor=quote_dot(fill),
                                       color=quote_dot(stroke), **dashed))

@@ -7,9 +7,8 @@ a column. Columns of an Inception module have their names in table 1 of GoogLeNe
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from zoo.analysis.modules import get_layer_kind
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import SMALL_FONT_SIZE
+from zoo.diagrams.theme import FONT_SIZE, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 ROW_HEIGHT, COLUMN_GAP, TOP_MARGIN = 11.0, 9.0, 8.0
@@ -28,20 +27,15 @@ def find_filter_columns(modules):
     fused_layers = modules[0].fused_layers
     names_by_filters = {}
     for index, fused_layer in enumerate(fused_layers):
-        filters = tuple(_get_main_layer(module.fused_layers[index]).filters for module in modules)
-        if len(set(filters)) > 1 and get_layer_kind(_get_main_layer(fused_layer)) in ("convolution", "dense"):
+        filters = tuple(module.fused_layers[index].main_layer.filters for module in modules)
+        if len(set(filters)) > 1 and fused_layer.kind in ("convolution", "dense"):
             names_by_filters.setdefault(filters, []).append(fused_layer.name)
     headings = [_get_common_heading(names, fused_layers) for names in names_by_filters.values()]
-    has_concatenation = any(layer.class_name == "Concatenate" for fused_layer in fused_layers
-                            for layer in fused_layer.layers)
+    has_concatenation = any(layer.class_name == "Concatenate" for layer in modules[0].layers)
     is_inception = has_concatenation and all(headings) and len(set(headings)) == len(headings) > 1 \
         and any(heading.endswith("reduce") for heading in headings)
     return tuple(FilterColumn(letter, tuple(names), filters, heading if is_inception else "")
                  for letter, (filters, names), heading in zip(ascii_lowercase, names_by_filters.items(), headings))
-
-
-def _get_main_layer(fused_layer):
-    return fused_layer.layers[fused_layer.main_index]
 
 
 def _get_common_heading(names, fused_layers):
@@ -53,7 +47,7 @@ def _get_common_heading(names, fused_layers):
 def _format_heading(name, fused_layers):
     """Return what a convolution is called in GoogLeNet's table 1, and in table 3 of Inception v2's paper."""
     def get_kernel_size(layer):
-        return _get_main_layer(layer).kernel_size if layer.kind == "convolution" else None
+        return layer.main_layer.kernel_size if layer.kind == "convolution" else None
 
     def get_successor(layer):
         return next((other for other in fused_layers.values()
@@ -66,16 +60,12 @@ def _format_heading(name, fused_layers):
         return ""
     if kernel_size != (1, 1):
         is_double = kernel_size in [get_kernel_size(other) for other in (source, successor) if other]
-        return f"{'double ' if is_double else ''}#{_format_kernel(kernel_size)}"
+        return f"{'double ' if is_double else ''}#{format_shape(kernel_size)}"
     if source and source.kind == "pool":
         return "pool proj"
     if successor:
         return f"{_format_heading(successor.name, fused_layers)} reduce"
-    return f"#{_format_kernel(kernel_size)}"
-
-
-def _format_kernel(kernel_size):
-    return "x".join(map(str, kernel_size))
+    return f"#{format_shape(kernel_size)}"
 
 
 def draw_filter_table(modules, theme):
@@ -83,19 +73,18 @@ def draw_filter_table(modules, theme):
     columns = find_filter_columns(modules)
     if not columns:
         return ItemGroup(0.0, 0.0, ())
-    names = [module.name if module.repeats == 1 else f"{module.names[0]} to {module.names[-1]}" for module in modules]
     heading_rows = 2 if any(column.heading for column in columns) else 1
-    cells = [[*[""] * heading_rows, *names]]
+    cells = [[*[""] * heading_rows, *(module.name_range for module in modules)]]
     cells += [[column.letter, column.heading][:heading_rows] + [*map(str, column.filters)] for column in columns]
     items, x = [], 0.0
     for index, column in enumerate(cells):
-        width = max(estimate_text_width(text, SMALL_FONT_SIZE, "bold" if row == 0 else "normal")
+        width = max(estimate_text_width(text, FONT_SIZE, "bold" if row == 0 else "normal")
                     for row, text in enumerate(column))
         for row, text in enumerate(column):
             position, anchor = (x, "start") if index == 0 else (x + width / 2, "middle")
             color = theme.muted if 0 < row < heading_rows else theme.text
             if text:
-                items.append(Text(position, TOP_MARGIN + ROW_HEIGHT * (row + 0.5), text, SMALL_FONT_SIZE, color,
+                items.append(Text(position, TOP_MARGIN + ROW_HEIGHT * (row + 0.5), text, FONT_SIZE, color,
                                   bold=row == 0, anchor=anchor))
         x += width + COLUMN_GAP
     x -= COLUMN_GAP

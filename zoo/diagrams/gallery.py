@@ -5,6 +5,7 @@ import os
 from zoo import registry
 from zoo.diagrams.diagram import draw_diagram, make_source_from_config
 from zoo.diagrams.html import read_asset, render_template
+from zoo.diagrams.options import DETAILS
 from zoo.errors import UserError
 from zoo.utils.io import expand_user, write_text
 
@@ -21,21 +22,21 @@ def prepare_gallery_folder(folder):
     return path
 
 
-def write_gallery(folder, details, theme):
+def write_gallery(folder, theme):
     """Draw all models, with auxiliary classifiers, into the folder; yield the Path of each file."""
     for model_info in registry.MODELS.values():
         source = make_source_from_config(registry.resolve_model_config(model_info.name,
                                                                        aux=bool(model_info.aux_loss_weights)))
-        for detail in details:
+        for detail in DETAILS:
             path = folder / f"{model_info.name}-{detail}.svg"
             draw_diagram(source, path, detail, theme)
             yield path
     path = folder / "index.html"
-    write_text(path, render_gallery_page(details))
+    write_text(path, render_gallery_page())
     yield path
 
 
-def render_gallery_page(details):
+def render_gallery_page():
     """Return the page: each model with its paper, its diagrams, and links to all levels of detail."""
     return render_template("zoo.diagrams", "gallery.html", style=read_asset("zoo.diagrams", "gallery.css"),
-                           details=details, model_infos=registry.MODELS.values())
+                           details=DETAILS, model_infos=registry.MODELS.values())

@@ -7,15 +7,12 @@ from zoo.analysis.stages import group_stages
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.stages_view import format_stage_shape, get_stage_kind
 from zoo.diagrams.theme import format_count, format_shape
-from zoo.errors import unknown_name_error
-
-MODULE_KIND = "module"  # the kind of a node that is more than one layer
 
 
 @dataclass(frozen=True)
 class Node:
     key: str  # name of the layer, of the module, or of the stage's first module
-    kind: str  # a key of Theme.kinds, or MODULE_KIND
+    kind: str  # a key of Theme.kinds
     lines: tuple  # of the label; the first is the name
     is_aux: bool = False  # an auxiliary classifier, or a part of one
 
@@ -47,8 +44,6 @@ def build_diagram_graph(module_graph, detail, *, repeats=True):
 
     Without `repeats`, the layers of the first of identical modules represent those of all.
     """
-    if detail not in GRAPH_BUILDERS:
-        raise unknown_name_error("detail", detail, GRAPH_BUILDERS)
     return GRAPH_BUILDERS[detail](module_graph, repeats)
 
 
@@ -62,9 +57,9 @@ def _build_stage_graph(module_graph, repeats):
         key = modules[0].name
         keys |= {module.name: key for module in modules}
         if is_aux:
-            kind, lines = _get_node_kind(modules), (*_format_loss(box), format_shape(box.shape))
+            kind, lines = box.kind, (*_format_loss(box), format_shape(box.shape))
         else:
-            kind = get_stage_kind(box) or MODULE_KIND
+            kind = get_stage_kind(box)
             lines = (*([box.contents] if box.contents else []), format_stage_shape(box))
         nodes.append(Node(key, kind, (box.title, *lines, *_format_parameters(box)), is_aux))
         edges += [_make_edge(keys[source], key, shapes[source], box.shape, is_aux)
@@ -75,7 +70,7 @@ def _build_stage_graph(module_graph, repeats):
 def _build_block_graph(module_graph, repeats):
     aux_names = {module.name for module in split_main_and_aux(module_graph)[1]}
     shapes = {module.name: module.shape for module in module_graph.modules}
-    nodes = [Node(module.name, _get_node_kind([module]),
+    nodes = [Node(module.name, module.kind,
                   (module.title, describe_module(module), format_shape(module.shape), *_format_parameters(module)),
                   module.name in aux_names) for module in module_graph.modules]
     edges = [_make_edge(source, module.name, shapes[source], module.shape, module.name in aux_names)
@@ -90,12 +85,12 @@ def _build_layer_graph(module_graph, repeats):
                      for name in (module.names if repeats else module.names[:1])]
     representatives = {} if repeats else {
         layer.name: first.name for module in module_graph.modules for name in module.names
-        for first, layer in zip(_get_layers(module), _get_layers(modules[name]), strict=True)}
-    shapes = {layer.name: layer.shape for module in drawn_modules for layer in _get_layers(module)}
+        for first, layer in zip(module.layers, modules[name].layers, strict=True)}
+    shapes = {layer.name: layer.shape for module in drawn_modules for layer in module.layers}
     edges = [_make_edge(representatives.get(source, source), layer.name, shapes[representatives.get(source, source)],
                         layer.shape,
-                        module.name in aux_names and source not in {other.name for other in _get_layers(module)})
-             for module in drawn_modules for layer in _get_layers(module) for source in layer.inputs]
+                        module.name in aux_names and source not in {other.name for other in module.layers})
+             for module in drawn_modules for layer in module.layers for source in layer.inputs]
     members = []
     for module in module_graph.modules:
         is_aux = module.name in aux_names
@@ -121,17 +116,7 @@ def _make_group(module, is_aux):
 def _make_nodes(module, is_aux):
     return [Node(layer.name, get_layer_kind(layer), (layer.name, format_layer(layer), format_shape(layer.shape)),
                  is_aux)
-            for layer in _get_layers(module)]
-
-
-def _get_layers(module):
-    return [layer for fused_layer in module.fused_layers for layer in fused_layer.layers]
-
-
-def _get_node_kind(modules):
-    """Return the kind of a node: that of the layers, if all modules are single layers of one kind."""
-    kinds = {module.fused_layers[0].kind if len(module.fused_layers) == 1 else MODULE_KIND for module in modules}
-    return kinds.pop() if len(kinds) == 1 else MODULE_KIND
+            for layer in module.layers]
 
 
 def _format_loss(module):

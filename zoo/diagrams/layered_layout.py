@@ -50,7 +50,7 @@ def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, rankdi
         for upper, lower in pairwise(chain):
             below[upper].append(lower)
             above[lower].append(upper)
-    order = _reduce_crossings(_compute_initial_order(sizes, chains, rank), above, below)
+    order = _reduce_crossings(_compute_initial_order(sizes, below, rank), above, below)
     x = assign_x_coordinates(order, widths, above, below, sizes, node_sep)
     merges, forks = ({box for box in sizes if len(neighbors[box]) > 1} for neighbors in (above, below))
     lines = {edge: _route_lines(chain, x, sizes, merges, forks) for edge, chain in chains.items()}
@@ -101,13 +101,9 @@ def _insert_bends(edges, rank, widths):
     return chains
 
 
-def _compute_initial_order(sizes, chains, rank):
+def _compute_initial_order(sizes, below, rank):
     """Return the rows of boxes and bends in the order of a depth-first search, branch by branch."""
     order = [[] for _ in range(max(rank.values(), default=-1) + 1)]
-    below = defaultdict(list)
-    for chain in chains.values():
-        for upper, lower in pairwise(chain):
-            below[upper].append(lower)
     visited = set()
     stack = [box for box in reversed(list(sizes)) if rank[box] == 0]
     while stack:

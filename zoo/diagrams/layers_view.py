@@ -4,13 +4,12 @@ from collections import Counter
 
 import numpy as np
 
-from zoo.analysis.modules import build_module_graph, format_layer, get_layer_kind
+from zoo.analysis.modules import format_layer, get_layer_kind
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, collect_layer_kinds
 from zoo.diagrams.page_packing import compute_page_scale
-from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text
-from zoo.diagrams.theme import (FONT_SIZE, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE,
-                                draw_heading, draw_legend, format_shape)
+from zoo.diagrams.scene import Box, ItemGroup, Line, Text
+from zoo.diagrams.theme import FONT_SIZE, HEADING_HEIGHT, compose_scene, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 LAYER_HEIGHT = 27.0  # of a layer's box: its label and its name
@@ -20,22 +19,16 @@ COLUMN_GAP = 34.0
 MAX_COLUMNS = 40
 
 
-def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, rankdir="TB"):
-    """Return the Scene of a ModelSummary: a frame for each module, and a box for each layer."""
-    modules = build_module_graph(model_summary, aux_loss_weights).unfolded_modules
+def draw_layers(module_graph, title, subtitle, theme, rankdir):
+    """Return the Scene of a ModuleGraph: a frame for each module, and a box for each layer."""
+    modules = module_graph.unfolded_modules
     pairs = [*zip([None, *modules[:-1]], modules, strict=True)]
     frames = [draw_module_frame(module, previous, theme, rankdir) for previous, module in pairs]
     has_link = [previous is not None and previous.name in module.inputs for previous, module in pairs]
     drawing = pack_columns(frames, has_link, theme, rankdir)
     top = HEADING_HEIGHT + FRAME_GAP / 2  # lines to the next column are above its top
-    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
-                estimate_text_width(subtitle, SUBTITLE_SIZE))
-    legend_top = top + drawing.height + FRAME_GAP
-    legend, legend_height = draw_legend(MARGIN, legend_top, width, collect_layer_kinds(modules), theme,
-                                        with_bars=False, with_aux=bool(aux_loss_weights))
-    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, top), *legend],
-                 f"{title}: {subtitle}")
+    return compose_scene(drawing, title, subtitle, theme, collect_layer_kinds(modules), legend_gap=FRAME_GAP,
+                         top=top, with_bars=False, with_aux=any(module.loss_weight for module in modules))
 
 
 def pack_columns(frames, has_link, theme, rankdir):
@@ -113,7 +106,7 @@ def partition_evenly(lengths, max_parts):
 
 def draw_module_frame(module, previous, theme, rankdir):
     """Return the ItemGroup of a module's layers; its inputs are named if they are not just the previous module."""
-    layers = [layer for fused_layer in module.fused_layers for layer in fused_layer.layers]
+    layers = module.layers
     graph = draw_layer_graph(layers, theme, rankdir, entry=len(layers) > 1)
     subtitle = format_shape(module.shape)
     if previous and module.inputs != (previous.name,):
@@ -123,11 +116,11 @@ def draw_module_frame(module, previous, theme, rankdir):
     if len(layers) == 1:
         return graph
     width = max(graph.width, estimate_text_width(module.name, 10, "bold"),
-                estimate_text_width(subtitle, SMALL_FONT_SIZE)) + 20
+                estimate_text_width(subtitle, FONT_SIZE)) + 20
     height = 32 + graph.height + 10
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6, dashed=module.loss_weight is not None),
              Text(10, 12, module.name, 10, theme.text, bold=True, anchor="start"),
-             Text(10, 23, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start")]
+             Text(10, 23, subtitle, FONT_SIZE, theme.muted, anchor="start")]
     return ItemGroup(width, height,
                      (*items, *graph.translate((width - graph.width) / 2, 32)))
 

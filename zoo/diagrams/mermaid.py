@@ -3,7 +3,7 @@
 import json
 import re
 
-from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
+from zoo.diagrams.graph_model import Group, build_diagram_graph
 from zoo.diagrams.options import DEFAULT_RANKDIRS
 from zoo.diagrams.theme import LIGHT
 from zoo.utils.text import flatten_whitespace
@@ -66,7 +66,7 @@ def _add_members(members, depth, lines, ids, groups, kinds):
 def _format_styles(kinds, groups):
     """Yield the styles, with text colors: the page may be dark."""
     for style, kind, is_aux in sorted(kinds):
-        fill, stroke = LIGHT.module if kind == MODULE_KIND else LIGHT.kinds[kind]
+        fill, stroke = LIGHT.kinds[kind]
         yield f"classDef {style} fill:{fill},stroke:{stroke},color:{LIGHT.text}{_format_dashes(is_aux)}"
     for is_aux, names in groups.items():
         if names:

@@ -2,7 +2,7 @@
 
 from zoo.diagrams.module_detail import MAX_LINE_WIDTH, STRIPE_HEIGHT, has_detail, draw_stripes, format_layers
 from zoo.diagrams.scene import Box, Text
-from zoo.diagrams.theme import SMALL_FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 BOX_WIDTH = MAX_LINE_WIDTH + 8
@@ -19,7 +19,7 @@ def get_box_height(module):
 def compute_min_width(module):
     """Return the minimum width of a module's box with two lines of text."""
     return max(56.0, estimate_text_width(module.title, BOX_TITLE_SIZE, "bold") + 12,
-               estimate_text_width(format_box_subtitle(module), SMALL_FONT_SIZE) + 12)
+               estimate_text_width(format_box_subtitle(module), FONT_SIZE) + 12)
 
 
 def get_epilogue_kinds(module):
@@ -35,7 +35,7 @@ def count_shadows(module):
 
 def draw_module_box(module, x, y, width, theme, *, min_height=THIN_HEIGHT):
     """Return the box of a module, with the upper left corner (x, y)."""
-    fill, stroke = theme.kinds[module.fused_layers[0].kind] if len(module.fused_layers) == 1 else theme.module
+    fill, stroke = theme.kinds[module.kind]
     height = max(get_box_height(module), min_height)
     items = [Box(x + 3 * shadow, y - 3 * shadow, width, height, fill, stroke, 0.8)
              for shadow in range(count_shadows(module), 0, -1)]
@@ -46,12 +46,12 @@ def draw_module_box(module, x, y, width, theme, *, min_height=THIN_HEIGHT):
     subtitle, middle = format_box_subtitle(module), x + width / 2
     if height == THIN_HEIGHT:
         line = f"{module.title}   {subtitle}"
-        fits = subtitle and estimate_text_width(line, SMALL_FONT_SIZE) < width - 8
-        return [*items, Text(middle, y + height / 2, line if fits else module.title, SMALL_FONT_SIZE, theme.text)]
+        fits = subtitle and estimate_text_width(line, FONT_SIZE) < width - 8
+        return [*items, Text(middle, y + height / 2, line if fits else module.title, FONT_SIZE, theme.text)]
     if not subtitle:
         return [*items, Text(middle, y + height / 2, module.title, BOX_TITLE_SIZE, theme.text, bold=True)]
     return [*items, Text(middle, y + 10.5, module.title, BOX_TITLE_SIZE, theme.text, bold=True),
-            Text(middle, y + 22.5, subtitle, SMALL_FONT_SIZE, theme.muted)]
+            Text(middle, y + 22.5, subtitle, FONT_SIZE, theme.muted)]
 
 
 def format_box_subtitle(module):
@@ -67,9 +67,8 @@ def describe_module(module):
     if not has_detail(module):
         return format_layers(module) if module.repeats == 1 else f"[{format_layers(module)}] x {module.repeats}"
     if module.repeats > 1:
-        names = f"{module.names[0]} to {module.names[-1]}"
-        return names if module.title != names else f"{module.repeats} identical modules"
-    return f"{sum(len(fused_layer.layers) for fused_layer in module.fused_layers)} layers"
+        return module.name_range if module.title != module.name_range else f"{module.repeats} identical modules"
+    return f"{len(module.layers)} layers"
 
 
 def format_tooltip(module):

@@ -4,7 +4,7 @@ from zoo.analysis.modules import compute_signature
 from zoo.diagrams.filter_table import draw_filter_table, find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, SMALL_FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 LAYER_BOX_HEIGHT = 19.0  # of a box with one line of text
@@ -47,25 +47,18 @@ def format_layer_labels(modules):
     for fused_layer in modules[0].fused_layers:
         label, name = fused_layer.label, fused_layer.name
         if name in letters:
-            filters = fused_layer.layers[fused_layer.main_index].filters
-            label = label.replace(f", {filters}", f", {letters[name]}", 1)
+            label = label.replace(f", {fused_layer.main_layer.filters}", f", {letters[name]}", 1)
         labels[name] = label.replace(" conv,", ",")
     return labels
 
 
-def draw_module_detail(modules, theme, rankdir="TB"):
+def draw_module_detail(modules, theme, rankdir):
     """Return the ItemGroup of the layers of modules with the same structure."""
     module = modules[0]
     labels = format_layer_labels(modules)
-    sizes = {ENTRY: PORT_SIZE[rankdir]}
-    sizes |= {layer.name: (estimate_text_width(labels[layer.name], FONT_SIZE) + 10, get_fused_layer_height(layer))
-              for layer in module.fused_layers}
-    sources = {source for layer in module.fused_layers for source in layer.inputs}
-    edges = [(source if source in sizes else ENTRY, layer.name) for layer in module.fused_layers
-             for source in (layer.inputs or ("",))]
-    edges += [(layer.name, EXIT) for layer in module.fused_layers if layer.name not in sources]
-    sizes[EXIT] = PORT_SIZE[rankdir]
-    layout = compute_layered_layout(sizes, edges, node_sep=NODE_SEP, rank_sep=RANK_SEP, rankdir=rankdir)
+    sizes = {layer.name: (estimate_text_width(labels[layer.name], FONT_SIZE) + 10, get_fused_layer_height(layer))
+             for layer in module.fused_layers}
+    layout = layout_module(module, sizes, node_sep=NODE_SEP, rank_sep=RANK_SEP, rankdir=rankdir)
     items = [Line(route, theme.line, 0.9, arrow=True) for route in layout.routes.values()]
     for layer in module.fused_layers:
         x, y = layout.positions[layer.name]
@@ -73,40 +66,48 @@ def draw_module_detail(modules, theme, rankdir="TB"):
     return ItemGroup(layout.width, layout.height, tuple(items))
 
 
-def draw_detail_panel(modules, theme, rankdir="TB"):
+def layout_module(module, sizes, rankdir="TB", **separations):
+    """Return the Layout of a module's fused layers, {name: (width, height)}, between ENTRY and EXIT.
+
+    `separations` are those of `compute_layered_layout`.
+    """
+    sources = {source for layer in module.fused_layers for source in layer.inputs}
+    edges = [(source if source in sizes else ENTRY, layer.name) for layer in module.fused_layers
+             for source in (layer.inputs or ("",))]
+    edges += [(layer.name, EXIT) for layer in module.fused_layers if layer.name not in sources]
+    return compute_layered_layout({ENTRY: PORT_SIZE[rankdir], **sizes, EXIT: PORT_SIZE[rankdir]}, edges,
+                                  rankdir=rankdir, **separations)
+
+
+def draw_detail_panel(modules, theme, rankdir):
     """Return the contents of modules with the same structure in a frame, with a table of the filters that differ.
 
     The title names the modules; beside it is the shape of their output, if it is the same.
     """
     layers = draw_module_detail(modules, theme, rankdir)
     table = draw_filter_table(modules, theme)
-    titles = [_format_range(module) if len(modules) > 1 else module.title for module in modules]
+    titles = [module.name_range if len(modules) > 1 else module.title for module in modules]
     title = ", ".join(titles[:MAX_TITLES]) + (f" and {len(modules) - MAX_TITLES} more" if len(modules) > MAX_TITLES
                                               else "")
     shapes = {module.shape for module in modules}
     subtitle = format_shape(modules[0].shape) if len(shapes) == 1 else ""
     subtitle_x = MARGIN + estimate_text_width(title, 10, "bold") + 8
-    width = max(max(layers.width, table.width) + MARGIN,
-                subtitle_x + estimate_text_width(subtitle, SMALL_FONT_SIZE)) + MARGIN
+    width = max(max(layers.width, table.width) + MARGIN, subtitle_x + estimate_text_width(subtitle, FONT_SIZE)) + MARGIN
     top = 21.0 + (6.0 if rankdir == "LR" else 0.0)
     height = top + layers.height + table.height + MARGIN
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6),
              Text(MARGIN, 12, title, 10, theme.text, bold=True, anchor="start")]
     if subtitle:
-        items.append(Text(subtitle_x, 12, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start"))
+        items.append(Text(subtitle_x, 12, subtitle, FONT_SIZE, theme.muted, anchor="start"))
     return ItemGroup(width, height, (*items, *layers.translate((width - layers.width) / 2, top),
                                      *table.translate(MARGIN, top + layers.height)))
-
-
-def _format_range(module):
-    return module.name if module.repeats == 1 else f"{module.names[0]} to {module.names[-1]}"
 
 
 def has_detail(module):
     """Return whether a module needs a panel: it has branches, or more layers than fit in a line."""
     layer_count = len(module.fused_layers)
     return layer_count > 2 or (layer_count == 2 and
-                               estimate_text_width(format_layers(module), SMALL_FONT_SIZE) > MAX_LINE_WIDTH)
+                               estimate_text_width(format_layers(module), FONT_SIZE) > MAX_LINE_WIDTH)
 
 
 def format_layers(module):

@@ -3,14 +3,13 @@
 from zoo.diagrams.backbone_view import draw_backbone_column, draw_backbone_rows
 from zoo.diagrams.module_detail import collect_layer_kinds, draw_detail_panel, group_by_structure
 from zoo.diagrams.page_packing import GROUP_GAP, compute_page_scale, pack_on_page, pack_shelves
-from zoo.diagrams.scene import ItemGroup, Scene
-from zoo.diagrams.theme import HEADING_HEIGHT, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend
-from zoo.plots.text_layout import estimate_text_width
+from zoo.diagrams.scene import ItemGroup
+from zoo.diagrams.theme import HEADING_HEIGHT, MARGIN, compose_scene
 
 ROW_WIDTHS = tuple(range(500, 2001, 50))  # points, the candidate widths of rows of modules
 
 
-def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir="TB"):
+def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir):
     """Return the Scene of a ModuleGraph: the modules in the direction `rankdir`, and panels with their contents.
 
     `bar_maxima` are the values of the longest bars, {"parameters": ..., "multiply_adds": ...}.
@@ -21,15 +20,8 @@ def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir="TB"):
         drawing = draw_wide_layout(module_graph, panels, theme, bar_maxima, surrounding_size)
     else:
         drawing = pack_on_page([draw_backbone_column(module_graph, theme, bar_maxima), *panels], surrounding_size)
-    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
-                estimate_text_width(subtitle, SUBTITLE_SIZE))
-    legend_top = HEADING_HEIGHT + drawing.height + 16
-    legend, legend_height = draw_legend(MARGIN, legend_top, width, collect_layer_kinds(module_graph.modules), theme,
-                                        with_bars=True,
-                                        with_aux=any(module.loss_weight for module in module_graph.modules))
-    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, HEADING_HEIGHT), *legend],
-                 f"{title}: {subtitle}")
+    return compose_scene(drawing, title, subtitle, theme, collect_layer_kinds(module_graph.modules), legend_gap=16,
+                         with_bars=True, with_aux=any(module.loss_weight for module in module_graph.modules))
 
 
 def draw_wide_layout(module_graph, panels, theme, bar_maxima, surrounding_size):

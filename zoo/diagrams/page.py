@@ -8,16 +8,14 @@ import math
 
 from zoo.analysis.modules import format_layer, get_layer_kind, split_main_and_aux
 from zoo.diagrams.html import read_asset, render_template
-from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_box import describe_module
-from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail
+from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail, layout_module
 from zoo.diagrams.theme import DARK, KIND_LABELS, LIGHT, format_count, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 MAIN_LAYER_HEIGHT, EPILOGUE_HEIGHT = 28.0, 13.0  # heights in a box: of the main layer, and of a layer fused with it
 FONT_SIZE, SMALL_FONT_SIZE = 8.5, 7.0  # as in page.js
 TEXT_PADDING = 7.0  # beside the text of a box
-MODULE_KIND = "module"
 
 
 def render_diagram_page(model_summary, module_graph, title, subtitle, theme=None):
@@ -41,9 +39,8 @@ def _format_css_colors(theme):
 
 def _format_css_variables(theme):
     names = ("background", "text", "muted", "line", "frame", "panel", "parameters", "multiply_adds")
-    pairs = {MODULE_KIND: theme.module, **theme.kinds}
     return " ".join([f"--{name.replace('_', '-')}: {getattr(theme, name)};" for name in names]
-                    + [f"--{kind}: {fill}; --{kind}-edge: {edge};" for kind, (fill, edge) in pairs.items()])
+                    + [f"--{kind}: {fill}; --{kind}-edge: {edge};" for kind, (fill, edge) in theme.kinds.items()])
 
 
 # ------------------------------------------------------------------------------------------------------------ data
@@ -56,13 +53,13 @@ def get_page_data(model_summary, module_graph):
     module_index = {module.name: index for index, module in enumerate([*main, *aux_modules])}
     insides, modules = [], []
     for module in [*main, *aux_modules]:
-        has_inside = len(get_module_layers(module)) > 1
+        has_inside = len(module.layers) > 1
         modules.append({
             **_get_module_data(module, module_index), "side": module in aux_modules,
             "thin": not module.parameters and not has_detail(module),
             "label": describe_module(module), **({"inside": len(insides)} if has_inside else {}),
             "each": [_get_module_data(unfolded_modules[name], {})
-                     | {"layers": [layer_index[layer.name] for layer in get_module_layers(unfolded_modules[name])]}
+                     | {"layers": [layer_index[layer.name] for layer in unfolded_modules[name].layers]}
                      for name in module.names]})
         insides += [get_module_layout([unfolded_modules[name] for name in module.names])] if has_inside else []
     layers = [_get_layer_data(layer, layer_index) for layer in model_summary.layers]
@@ -75,17 +72,11 @@ def get_page_data(model_summary, module_graph):
     return {"totals": totals, "modules": modules, "insides": insides, "layers": layers}
 
 
-def get_module_layers(module):
-    return [layer for fused_layer in module.fused_layers for layer in fused_layer.layers]
-
-
 def _get_module_data(module, module_index):
-    kind = module.fused_layers[0].kind if len(module.fused_layers) == 1 else MODULE_KIND
     return _drop_missing({
-        "name": module.name, "title": module.title, "kind": kind,
-        "shape": format_shape(module.shape),
+        "name": module.name, "title": module.title, "kind": module.kind, "shape": format_shape(module.shape),
         "parameters": module.parameters, "multiplyAdds": module.multiply_adds, "loss": module.loss_weight,
-        "outputs": _count_outputs(get_module_layers(module)),
+        "outputs": _count_outputs(module.layers),
         "short": [format_count(module.parameters), format_count(module.multiply_adds)],
         "reads": [module_index[name] for name in module.inputs if name in module_index]})
 
@@ -119,18 +110,11 @@ def _format_size(value):
 def get_module_layout(modules):
     """Return the positions of a module's layers and the routes of its edges; `modules` are all identical ones."""
     module = modules[0]
-    names = {fused_layer.name for fused_layer in module.fused_layers}
-    sizes = {ENTRY: PORT_SIZE["TB"]}
-    sizes |= {fused_layers[0].name: (max(map(_compute_box_width, fused_layers)), MAIN_LAYER_HEIGHT
-                                     + EPILOGUE_HEIGHT * (len(fused_layers[0].layers) - 1))
-              for fused_layers in zip(*(repeat.fused_layers for repeat in modules), strict=True)}
-    sizes[EXIT] = PORT_SIZE["TB"]
-    sources = {source for fused_layer in module.fused_layers for source in fused_layer.inputs}
-    edges = [(source if source in names else ENTRY, fused_layer.name)
-             for fused_layer in module.fused_layers for source in fused_layer.inputs or ("",)]
-    edges += [(fused_layer.name, EXIT) for fused_layer in module.fused_layers if fused_layer.name not in sources]
-    layout = compute_layered_layout(sizes, edges)
-    top_centers = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.positions.items()}
+    sizes = {fused_layers[0].name: (max(map(_compute_box_width, fused_layers)), MAIN_LAYER_HEIGHT
+                                    + EPILOGUE_HEIGHT * (len(fused_layers[0].layers) - 1))
+             for fused_layers in zip(*(repeat.fused_layers for repeat in modules), strict=True)}
+    layout = layout_module(module, sizes)
+    top_centers = {box: (x + sizes.get(box, PORT_SIZE["TB"])[0] / 2, y) for box, (x, y) in layout.positions.items()}
     boxes = [[*_round_point(top_centers[fused_layer.name]), round(sizes[fused_layer.name][0], 1),
               len(fused_layer.layers), fused_layer.main_index] for fused_layer in module.fused_layers]
     routes = {edge: [_round_point(point) for point in route] for edge, route in layout.routes.items()}

@@ -6,8 +6,6 @@ in order.
 
 from dataclasses import dataclass, field, replace
 
-LINE_HEIGHT = 1.25  # times the font size
-
 
 @dataclass(frozen=True)
 class Box:

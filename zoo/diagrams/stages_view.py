@@ -2,11 +2,10 @@
 
 from itertools import pairwise
 
-from zoo.analysis.modules import split_main_and_aux
+from zoo.analysis.modules import MODULE_KIND, split_main_and_aux
 from zoo.analysis.stages import group_stages, has_weights
-from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text
-from zoo.diagrams.theme import (BARS_HEIGHT, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE,
-                                draw_bars, draw_heading, draw_legend, format_shape)
+from zoo.diagrams.scene import Box, ItemGroup, Line, Text
+from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, MARGIN, compose_scene, draw_bars, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 STAGE_TITLE_SIZE, SHAPE_SIZE, LINE_HEIGHT = 10.0, 8.5, 11.5
@@ -21,7 +20,7 @@ AUX_HEIGHT = 52.0  # of an auxiliary classifier
 POOL_LABEL = "final pooling, and the size after it"
 
 
-def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
+def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir):
     """Return the Scene of a ModuleGraph as a row or a column, with auxiliary classifiers next to the stages they read.
 
     `bar_maxima` are the values of the longest bars, {"parameters": ..., "multiply_adds": ...}.
@@ -29,17 +28,11 @@ def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
     main, aux_modules = split_main_and_aux(module_graph)
     stages = group_stages(main)
     drawing = {"LR": draw_stage_row, "TB": draw_stage_column}[rankdir](stages, aux_modules, bar_maxima, theme)
-    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
-                estimate_text_width(subtitle, SUBTITLE_SIZE))
-    kinds = {get_stage_kind(stage) for stage in stages} - {"", "input"}
+    kinds = {get_stage_kind(stage) for stage in stages}
     kind_labels = {} if "pool" in kinds else {"pool": POOL_LABEL}
     kinds |= {"pool" for stage in stages if stage.has_final_pool}
-    legend_top = HEADING_HEIGHT + drawing.height + 18
-    legend, legend_height = draw_legend(MARGIN, legend_top, width, kinds, theme, with_bars=True,
-                                        with_aux=bool(aux_modules), kind_labels=kind_labels)
-    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, HEADING_HEIGHT), *legend],
-                 f"{title}: {subtitle}")
+    return compose_scene(drawing, title, subtitle, theme, kinds, legend_gap=18, with_bars=True,
+                         with_aux=bool(aux_modules), kind_labels=kind_labels)
 
 
 def draw_stage_row(stages, aux_modules, bar_maxima, theme):
@@ -63,7 +56,7 @@ def draw_stage_row(stages, aux_modules, bar_maxima, theme):
             position = find_aux_position(module, stage)
             if position is not None:
                 start = stage_x + position * width
-                aux_width = estimate_text_width(format_aux_label(module), SMALL_FONT_SIZE) + 12
+                aux_width = estimate_text_width(format_aux_label(module), FONT_SIZE) + 12
                 left, top = max(start - aux_width / 2, min_aux_x), y + height + 24
                 items += draw_aux_box(module, left, top, aux_width, bar_maxima, theme)
                 end = min(max(start, left + 8), left + aux_width - 8)
@@ -89,7 +82,7 @@ def draw_stage_column(stages, aux_modules, bar_maxima, theme):
             position = find_aux_position(module, stage)
             if position is not None:
                 start, left = y + position * height, width + 30
-                aux_width = estimate_text_width(format_aux_label(module), SMALL_FONT_SIZE) + 12
+                aux_width = estimate_text_width(format_aux_label(module), FONT_SIZE) + 12
                 top = max(start - AUX_HEIGHT / 2, aux_bottom)
                 items += draw_aux_box(module, left, top, aux_width, bar_maxima, theme)
                 end = min(max(start, top + 8), top + AUX_HEIGHT - 8)
@@ -104,7 +97,7 @@ def list_stage_lines(stage):
     """Return (text, font size) of the lines in a stage's box: title, contents, size before and after pooling."""
     lines = [(stage.title, STAGE_TITLE_SIZE)]
     if stage.contents:
-        lines.append((stage.contents, SMALL_FONT_SIZE))
+        lines.append((stage.contents, FONT_SIZE))
     lines.append((format_shape(stage.shape_before_pool), SHAPE_SIZE))
     if stage.has_final_pool:
         lines.append((format_shape(stage.shape), SHAPE_SIZE))
@@ -123,17 +116,16 @@ def compute_stage_width(stage):
 
 
 def get_stage_kind(stage):
-    """Return the kind of a stage's layers, if all its modules are single layers of one kind; "" for modules."""
+    """Return the kind of a stage's layers, if all its modules are single layers of one kind, or MODULE_KIND."""
     first_kind = stage.modules[0].fused_layers[0].kind
-    modules = [module for module in stage.modules if has_weights(module)]
-    kinds = {module.fused_layers[0].kind for module in modules}
-    if first_kind == "input" or not modules:
+    kinds = {module.kind for module in stage.modules if has_weights(module)}
+    if first_kind == "input" or not kinds:
         return first_kind
-    return kinds.pop() if len(kinds) == 1 and all(len(module.fused_layers) == 1 for module in modules) else ""
+    return kinds.pop() if len(kinds) == 1 else MODULE_KIND
 
 
 def draw_stage_box(stage, x, y, width, height, bar_maxima, theme):
-    fill, stroke = theme.kinds[get_stage_kind(stage)] if get_stage_kind(stage) else theme.module
+    fill, stroke = theme.kinds[get_stage_kind(stage)]
     items = [Box(x, y, width, height, fill, stroke, 1.2, name=stage.modules[0].name,
                  tooltip=f"{stage.title}: {format_stage_shape(stage)}, {stage.parameters:,} parameters, "
                          f"{stage.multiply_adds:,} multiply-adds")]
@@ -173,7 +165,7 @@ def format_aux_label(aux_module):
 
 
 def draw_aux_box(aux_module, x, y, width, bar_maxima, theme):
-    return [Box(x, y, width, AUX_HEIGHT, *theme.module, dashed=True, name=aux_module.name),
+    return [Box(x, y, width, AUX_HEIGHT, *theme.kinds[MODULE_KIND], dashed=True, name=aux_module.name),
             Text(x + width / 2, y + 11, aux_module.name, 9, theme.text, bold=True),
-            Text(x + width / 2, y + 23, format_aux_label(aux_module), SMALL_FONT_SIZE, theme.muted),
+            Text(x + width / 2, y + 23, format_aux_label(aux_module), FONT_SIZE, theme.muted),
             *draw_bars(x + 8, y + AUX_HEIGHT - BARS_HEIGHT - 2, aux_module, bar_maxima, theme, length=MAX_BAR_LENGTH)]

@@ -1,15 +1,16 @@
-"""Colors, font sizes and number formats of the diagrams."""
+"""Colors, font sizes and number formats of the diagrams, and what surrounds each drawing: heading and legend."""
 
 from dataclasses import dataclass
 
+from zoo.analysis.modules import MODULE_KIND
 from zoo.diagrams.options import THEME_NAMES
-from zoo.diagrams.scene import Box, Text
+from zoo.diagrams.scene import Box, Scene, Text
 from zoo.plots.text_layout import estimate_text_width
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colors. `kinds` maps the kind of a layer to (fill, stroke) of its box."""
+    """Colors. `kinds` maps the kind of a layer, or MODULE_KIND, to (fill, stroke) of its box."""
 
     background: str
     text: str
@@ -19,29 +20,27 @@ class Theme:
     panel: str
     parameters: str  # bars
     multiply_adds: str
-    module: tuple
     kinds: dict
 
 
 LIGHT = Theme(
     background="#ffffff", text="#1b1f24", muted="#5c6670", line="#5c6670", frame="#c3cad2", panel="#f7f8fa",
-    parameters="#4c6fb1", multiply_adds="#d08a2e", module=("#ffffff", "#39424c"),
-    kinds={"input": ("#ffffff", "#39424c"), "convolution": ("#d9e6f7", "#4c6fb1"), "dense": ("#e5dcf4", "#7a58b0"),
-           "pool": ("#dcefdc", "#4c8f55"), "normalization": ("#fbeecb", "#c79a2b"),
+    parameters="#4c6fb1", multiply_adds="#d08a2e",
+    kinds={MODULE_KIND: ("#ffffff", "#39424c"), "input": ("#ffffff", "#39424c"), "convolution": ("#d9e6f7", "#4c6fb1"),
+           "dense": ("#e5dcf4", "#7a58b0"), "pool": ("#dcefdc", "#4c8f55"), "normalization": ("#fbeecb", "#c79a2b"),
            "activation": ("#fbdcd6", "#cc6350"), "merge": ("#e3e6ea", "#727c87"), "other": ("#f1f2f4", "#99a1aa")})
 DARK = Theme(
     background="#16191d", text="#eef1f4", muted="#a2acb6", line="#8d98a3", frame="#3b444d", panel="#1e2328",
-    parameters="#7ea2e6", multiply_adds="#e0a552", module=("#22282e", "#a2acb6"),
-    kinds={"input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"), "dense": ("#362a4d", "#ab8ae0"),
-           "pool": ("#223c27", "#77bd82"), "normalization": ("#453a1a", "#dcb44f"),
+    parameters="#7ea2e6", multiply_adds="#e0a552",
+    kinds={MODULE_KIND: ("#22282e", "#a2acb6"), "input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"),
+           "dense": ("#362a4d", "#ab8ae0"), "pool": ("#223c27", "#77bd82"), "normalization": ("#453a1a", "#dcb44f"),
            "activation": ("#4c2a24", "#e88c7b"), "merge": ("#30363d", "#a2acb6"), "other": ("#2a2f35", "#78828c")})
 THEMES = dict(zip(THEME_NAMES, (LIGHT, DARK), strict=True))
 
 KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pooling", "normalization": "normalization",
                "activation": "activation", "merge": "concatenation, addition", "other": "other"}
 
-FONT_SIZE = 9.0  # points, of the text in boxes
-SMALL_FONT_SIZE = 9.0
+FONT_SIZE = 9.0  # points
 TITLE_SIZE, SUBTITLE_SIZE = 15.0, 9.0
 HEADING_HEIGHT = 52.0  # points, from the top to the drawing
 MARGIN = 16.0
@@ -67,7 +66,7 @@ def format_count(count):
     raise AssertionError
 
 
-def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
+def draw_bars(x, y, module, bar_maxima, theme, length):
     """Return bars for a module's parameters and, below, its multiply-adds, with their numbers, from (x, y)."""
     items = []
     for row, (name, color) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
@@ -76,9 +75,22 @@ def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
             middle = y + 4.5 + row * 9
             bar_length = max(1.0, length * value / bar_maxima[name])
             items += [Box(x, middle - 2.5, bar_length, 5, color, radius=1),
-                      Text(x + bar_length + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted,
-                           anchor="start")]
+                      Text(x + bar_length + 4, middle, format_count(value), FONT_SIZE, theme.muted, anchor="start")]
     return items
+
+
+def compose_scene(drawing, title, subtitle, theme, kinds, *, legend_gap, top=HEADING_HEIGHT, **legend_options):
+    """Return the Scene of a drawing, an ItemGroup at the height `top`, between a heading and a legend.
+
+    `kinds` and `legend_options` are those of `draw_legend`.
+    """
+    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
+                estimate_text_width(subtitle, SUBTITLE_SIZE))
+    legend_top = top + drawing.height + legend_gap
+    legend, legend_height = draw_legend(MARGIN, legend_top, width, kinds, theme, **legend_options)
+    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
+                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, top), *legend],
+                 f"{title}: {subtitle}")
 
 
 def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=None):
@@ -89,13 +101,13 @@ def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=N
         entries += [((theme.parameters, theme.parameters), "parameters", False),
                     ((theme.multiply_adds, theme.multiply_adds), "multiply-adds", False)]
     if with_aux:
-        entries.append((theme.module, "auxiliary classifier", True))
+        entries.append((theme.kinds[MODULE_KIND], "auxiliary classifier", True))
     items, left, top = [], x, y
     for (fill, stroke), label, dashed in entries:
-        entry_width = 18 + estimate_text_width(label, SMALL_FONT_SIZE) + 12
+        entry_width = 18 + estimate_text_width(label, FONT_SIZE) + 12
         if left + entry_width > x + width and left > x:
             left, top = x, top + 13
         items += [Box(left, top, 13, 8, fill, stroke, 0.8, 1.5, dashed=dashed),
-                  Text(left + 18, top + 4, label, SMALL_FONT_SIZE, theme.muted, anchor="start")]
+                  Text(left + 18, top + 4, label, FONT_SIZE, theme.muted, anchor="start")]
         left += entry_width
     return items, top + 8 - y

@@ -6,8 +6,7 @@ fit into one diagram.
 
 from zoo.analysis.modules import split_main_and_aux
 from zoo.diagrams.scene import Box, Line, Polygon, Scene, Text
-from zoo.diagrams.theme import (MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend,
-                                format_shape)
+from zoo.diagrams.theme import FONT_SIZE, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend, format_shape
 from zoo.errors import UserError
 from zoo.plots.text_layout import estimate_text_width
 
@@ -40,7 +39,7 @@ def draw_volumes(module_graph, title, subtitle, theme):
         draw = draw_feature_map_block if len(module.shape) == 3 else draw_vector_bar
         _, width = draw(module, x, middle, max_rows, theme)
         captions = _split_title(module.title), format_shape(module.shape)
-        column_width = max(width, *(estimate_text_width(line, SMALL_FONT_SIZE, "bold")
+        column_width = max(width, *(estimate_text_width(line, FONT_SIZE, "bold")
                                     for line in (*captions[0], captions[1])))
         shift = (column_width - width) / 2
         block, _ = draw(module, x + shift, middle, max_rows, theme)
@@ -48,20 +47,19 @@ def draw_volumes(module_graph, title, subtitle, theme):
             items.append(Line(((right + 3, middle), (x + shift - 3, middle)), theme.line, arrow=True))
         items += block
         bottom = middle + MAX_BLOCK_HEIGHT * (1 + PERSPECTIVE[1]) / 2 + 14
-        items.append(Text(x + column_width / 2, bottom, captions[1], SMALL_FONT_SIZE, theme.muted))
-        items += [Text(x + column_width / 2, bottom + 11 * (row + 1), line, SMALL_FONT_SIZE, theme.text, bold=True)
+        items.append(Text(x + column_width / 2, bottom, captions[1], FONT_SIZE, theme.muted))
+        items += [Text(x + column_width / 2, bottom + 11 * (row + 1), line, FONT_SIZE, theme.text, bold=True)
                   for row, line in enumerate(captions[0])]
         right = x + shift + width
         x += column_width + BLOCK_GAP
     bottom = middle + MAX_BLOCK_HEIGHT * (1 + PERSPECTIVE[1]) / 2 + 55
     width = max(x - BLOCK_GAP - MARGIN, *(estimate_text_width(text, size, weight) for text, size, weight in (
-        (title, TITLE_SIZE, "bold"), (subtitle, SUBTITLE_SIZE, "normal"), (SCALE_NOTE, SMALL_FONT_SIZE, "normal"))))
+        (title, TITLE_SIZE, "bold"), (subtitle, SUBTITLE_SIZE, "normal"), (SCALE_NOTE, FONT_SIZE, "normal"))))
     legend, height = draw_legend(MARGIN, bottom, width, {get_color_kind(module) for module in modules}, theme,
                               with_bars=False, with_aux=False)
     return Scene(width + 2 * MARGIN, bottom + height + 18 + MARGIN, theme.background, [
         *draw_heading(title, subtitle, theme), *items, *legend,
-        Text(MARGIN, bottom + height + 12, SCALE_NOTE, SMALL_FONT_SIZE, theme.muted,
-             anchor="start")], f"{title}: {subtitle}")
+        Text(MARGIN, bottom + height + 12, SCALE_NOTE, FONT_SIZE, theme.muted, anchor="start")], f"{title}: {subtitle}")
 
 
 def _split_title(title):

@@ -5,7 +5,7 @@ from matplotlib.ticker import MaxNLocator
 
 from zoo.plots import figures, text_layout
 from zoo.plots.learning_curves import compute_axis_limits
-from zoo.plots.text_layout import pluralize
+from zoo.utils.text import pluralize
 
 PANEL_WIDTH, PANEL_HEIGHT, PANEL_GAP, LEFT_MARGIN = 330, 250, 70, 48  # points
 LEGEND_ROW_HEIGHT = 15  # points

@@ -5,12 +5,15 @@ import math
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from zoo.analysis.classification_metrics import rank_confusions
 from zoo.plots import figures, text_layout
+from zoo.utils.text import format_class_name
 
 MIN_OPACITY, MAX_OPACITY = 0.1, 0.9  # of a cell with images, on white
 MAX_CLASSES_WITH_COUNTS = 20  # the cells show counts up to this number of classes
 MAX_NAME_WIDTH, MAX_NAME_LINES = 150, 2  # points; up to MAX_CLASSES_WITH_COUNTS classes, names are wrapped
 RECALL_BAR_LENGTH = 56  # bar length of 100% recall, points
+NUM_TOP_CONFUSIONS = 3  # most confused pairs of classes in the subtitle
 
 
 def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle=""):
@@ -21,7 +24,7 @@ def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle="")
     """
     counts = np.zeros((len(class_names), len(class_names)), np.int64)
     np.add.at(counts, (labels, predicted), 1)
-    layout = _Layout([text_layout.format_class_name(name) for name in class_names], title, subtitle)
+    layout = _Layout([format_class_name(name) for name in class_names], title, subtitle)
     colors = _compute_cell_colors(counts)
     axes = figures.add_full_axes(layout.figure)
     figures.add_headline(axes, layout.headline)
@@ -43,17 +46,14 @@ def compute_color_strength(counts, max_count):
     return np.sqrt(counts / max_count)
 
 
-def format_top_confusions(labels, predicted, class_names, max_pairs=3):
+def format_top_confusions(labels, predicted, class_names):
     """Return the most frequent confusions as text, such as 'cat as dog (12)'; '' if there are none.
 
     labels, predicted: int (n,), indices into class_names.
     """
-    is_incorrect = labels != predicted
-    pairs, counts = np.unique(np.stack([labels[is_incorrect], predicted[is_incorrect]]), axis=1, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:max_pairs]
-    display_names = [text_layout.format_class_name(name) for name in class_names]
-    return ", ".join(f"{display_names[pairs[0, i]]} as {display_names[pairs[1, i]]}\N{NO-BREAK SPACE}({counts[i]})"
-                     for i in order)
+    display_names = [format_class_name(name) for name in class_names]
+    return ", ".join(f"{display_names[label]} as {display_names[predicted_class]}\N{NO-BREAK SPACE}({count})"
+                     for label, predicted_class, count in rank_confusions(predicted, labels)[:NUM_TOP_CONFUSIONS])
 
 
 class _Layout:

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from zoo.plots import colormaps
+from zoo.utils.text import pluralize
 
 MAX_TILE_SIZE = 150  # pixels: larger feature maps are downsampled
 CONSTANT_TOLERANCE = 1e-6  # fraction of its largest magnitude: a feature map that varies by less is constant
@@ -35,7 +36,7 @@ class FeatureMaps:
     def summary(self):
         """A summary of the output, such as '14x14, 512 feature maps: 31 dead, 2 constant'."""
         rows, columns, count = self.values.shape
-        size = f"{rows}x{columns}, {count:,} feature map{'s' * (count != 1)}" if self.is_spatial else f"{count:,} units"
+        size = f"{rows}x{columns}, {pluralize(count, 'feature map')}" if self.is_spatial else f"{count:,} units"
         dead, constant = int(self.dead.sum()), int(self.constant.sum())
         notes = [f"{dead:,} {'dead' if self.is_spatial else 'zero'}"] if dead or self.is_spatial else []
         notes += [f"{constant:,} constant"] if self.is_spatial else []

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zoo.plots import fonts, text_layout
+from zoo.utils.io import atomic_write
 from zoo.utils.text import flatten_whitespace
 
 DPI, NOTEBOOK_DPI = 144, 108
@@ -45,6 +46,12 @@ def save_png(figure, file, dpi="figure"):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a missing glyph is drawn as an empty box
         figure.savefig(file, format="png", dpi=dpi)
+
+
+def write_png(figure, path):
+    """Write the Figure to `path` as PNG, atomically."""
+    with atomic_write(path) as scratch:
+        save_png(figure, scratch)
 
 
 def create_figure(width, height):

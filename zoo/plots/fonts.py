@@ -21,14 +21,9 @@ def choose_font_families(text):
     return [FONT, *find_fallback_fonts(find_missing_characters(text))[0]]
 
 
-def find_undrawable_characters(texts):
-    """Return the characters of some texts that no installed font has, as a string."""
-    return find_fallback_fonts(find_missing_characters("".join(texts)))[1]
-
-
 def format_undrawable_note(texts, page="report.html"):
     """Return the note on the characters that plots cannot draw, and the page that shows them; "" if there are none."""
-    characters = find_undrawable_characters(texts)
+    _, characters = find_fallback_fonts(find_missing_characters("".join(texts)))
     shown = characters[:MAX_CHARACTERS_SHOWN] + ("..." if len(characters) > MAX_CHARACTERS_SHOWN else "")
     return characters and (f"the plots show boxes for {shown}: no installed font has these characters; install one, "
                            "such as Noto Sans (fonts-noto-cjk for Chinese, Japanese and Korean); "

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from zoo.plots import figures, text_layout
+from zoo.utils.text import format_class_name, pluralize
 
 IMAGE_SIZE = 64  # points: approximate size of an image in the grid
 MAX_COLUMN_WIDTH, COLUMN_GAP = 92, 10  # maximum column width and the gap between columns, points
@@ -17,7 +18,7 @@ def plot_samples(images, labels, class_names, *, title, subtitle=""):
 
     images: uint8 (m, h, w, c), c 1 (grayscale) or 3 (RGB); labels: int (m,), indices into class_names.
     """
-    captions = [[text_layout.format_class_name(class_names[label])] for label in labels]
+    captions = [[format_class_name(class_names[label])] for label in labels]
     return _plot_grid(images, captions, [], title, subtitle)
 
 
@@ -29,14 +30,14 @@ def plot_misclassified(images, indices, labels, probabilities, class_names, *, s
     """
     predicted = probabilities.argmax(axis=1)
     num_incorrect = int((predicted != labels).sum())
-    tested_images = text_layout.pluralize(len(labels), "test image")
+    tested_images = pluralize(len(labels), "test image")
     if not num_incorrect:
         return _plot_grid(images[:0], [], [], f"No misclassified images among {tested_images}", subtitle)
-    title = f"{text_layout.pluralize(num_incorrect, 'misclassified image')} among {tested_images}"
+    title = f"{pluralize(num_incorrect, 'misclassified image')} among {tested_images}"
     selection = [f"the {len(indices)} with the highest confidence"] if len(indices) < num_incorrect else []
     subtitle_parts = [subtitle, *selection, "true class → predicted class, with its probability"]
-    pairs = [(text_layout.format_class_name(class_names[labels[i]]),
-              f"→ {text_layout.format_class_name(class_names[predicted[i]])}") for i in indices]
+    pairs = [(format_class_name(class_names[labels[i]]),
+              f"→ {format_class_name(class_names[predicted[i]])}") for i in indices]
     confidences = [f"{100 * probabilities[i, predicted[i]]:.0f}%" for i in indices]
     return _plot_grid(images, _join_captions(pairs), confidences, title, " · ".join(filter(None, subtitle_parts)))
 

@@ -12,7 +12,7 @@ from zoo.data import class_labels
 from zoo.errors import UserError
 from zoo.plots.colormaps import upsample_to_rgb
 from zoo.plots.feature_maps import analyze_output, compute_hypercolumn, get_first_filters
-from zoo.plots.text_layout import format_class_name
+from zoo.utils.text import format_class_name
 
 NUM_TARGET_CLASSES = 3  # the most probable classes, for which attributions are computed
 NUM_PREDICTED_CLASSES = 10  # classes in the bar chart

@@ -6,6 +6,7 @@ from collections import namedtuple
 from zoo.errors import UserError
 from zoo.plots import colormaps, feature_maps, figures, text_layout
 from zoo.utils.io import atomic_write
+from zoo.utils.text import pluralize
 
 TILE_SIZE, IMAGE_SIZE = 64, 190  # points: the longer side of a feature map, and of an overlaid image
 TILE_GAP, CAPTION_HEIGHT, HEADING_HEIGHT = 8, 11, 17  # between tiles, below a tile, above a row
@@ -101,7 +102,7 @@ def _plot_filters(inspection, num_maps):
     name, kernels = inspection.filters
     tiles = [Tile(image, "", "") for image in feature_maps.draw_filter_tiles(kernels)]
     rows, columns = kernels.shape[1:3]
-    description = f"{text_layout.pluralize(len(kernels), 'filter')} of {rows}x{columns}, gray: weight 0"
+    description = f"{pluralize(len(kernels), 'filter')} of {rows}x{columns}, gray: weight 0"
     tile_size = 48 if len(tiles) < 65 else 36
     return _plot_rows(inspection, "first-layer filters", [TileRow(name, description, tiles)], tile_size)
 

@@ -30,9 +30,10 @@ def plot_learning_curves(history, *, title, subtitle="", best_epoch=None):
     top = figures.MARGIN + headline.height + 22
     figure = figures.create_figure(width, top + PANEL_HEIGHT + 12 + LR_HEIGHT + 52)
     figures.add_headline(figures.add_full_axes(figure), headline)
-    for column, draw in enumerate((_draw_loss, _draw_accuracy)):
+    drawers = _draw_loss, _draw_accuracy
+    for column, (draw, panel) in enumerate(zip(drawers, metric_series.build_panels(history), strict=True)):
         left = LEFT_MARGIN + column * (PANEL_WIDTH + LABEL_WIDTH + PANEL_GAP)
-        draw(figures.add_axes(figure, left, top, PANEL_WIDTH, PANEL_HEIGHT), history, best_epoch)
+        draw(figures.add_axes(figure, left, top, PANEL_WIDTH, PANEL_HEIGHT), panel, history, best_epoch)
         _draw_learning_rates(figures.add_axes(figure, left, top + PANEL_HEIGHT + 12, PANEL_WIDTH, LR_HEIGHT), history)
     return figure
 
@@ -44,15 +45,13 @@ def find_best_epoch(history):
     return int(history["epoch"][np.lexsort((loss, -accuracy))[0]])
 
 
-def _draw_loss(axes, history, best_epoch):
-    (panel,) = [panel for panel in metric_series.build_panels(history) if panel.title == "Loss"]
+def _draw_loss(axes, panel, history, best_epoch):
     axes.set_ylim(*compute_axis_limits(np.concatenate([line.values for line in panel.lines]), 0.1, np.inf))
     _draw_lines(axes, history["epoch"], panel, _format_loss)
     _mark_best(axes, best_epoch, history["val_loss"][best_epoch - 1])
 
 
-def _draw_accuracy(axes, history, best_epoch):
-    (panel,) = [panel for panel in metric_series.build_panels(history) if panel.title == "Accuracy"]
+def _draw_accuracy(axes, panel, history, best_epoch):
     values = [line.values for line in panel.lines]
     axes.set_ylim(*compute_axis_limits(np.concatenate(values), 0.05, 1))
     axes.yaxis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g}%")

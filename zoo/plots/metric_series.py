@@ -6,25 +6,19 @@ from collections import namedtuple
 MetricLine = namedtuple("MetricLine", "output is_validation values")
 Panel = namedtuple("Panel", "title is_fraction lines")  # is_fraction: whether the values are in 0..1
 
-METRIC_KINDS = {"loss": ("Loss", False), "accuracy": ("Accuracy", True)}
-
 
 def build_panels(history):
-    """Return the Panels of a history, {column: float (epochs,)}: loss, accuracy, and one for each other metric.
+    """Return two Panels of a history, {column: float (epochs,)}: one of the losses, one of the accuracies.
 
-    The prefix `val_` is the validation split, `aux1_` the auxiliary classifier aux1. The columns epoch and
-    learning_rate are excluded.
+    The prefix `val_` is the validation split, `aux1_` the auxiliary classifier aux1.
     """
-    lines = {kind: [] for kind in METRIC_KINDS}
+    panels = {"loss": Panel("Loss", False, []), "accuracy": Panel("Accuracy", True, [])}
     for column, values in history.items():
-        if column in ("epoch", "learning_rate"):
-            continue
         name = column.removeprefix("val_")
-        kind = next((kind for kind in METRIC_KINDS if name == kind or name.endswith(f"_{kind}")), name)
-        output = name.removesuffix(kind).removesuffix("_")
-        lines.setdefault(kind, []).append(MetricLine(output, column != name, values))
-    return [Panel(*METRIC_KINDS.get(kind, (kind.replace("_", " "), False)), lines_of_kind)
-            for kind, lines_of_kind in lines.items() if lines_of_kind]
+        output, _, metric = name.rpartition("_")
+        if metric in panels:
+            panels[metric].lines.append(MetricLine(output, column != name, values))
+    return [*panels.values()]
 
 
 def format_line_label(line):

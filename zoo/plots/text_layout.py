@@ -1,20 +1,9 @@
 """Text that fits its available space: measured, wrapped, set smaller, and truncated only as a last resort."""
 
 from zoo.plots.font_metrics import FONT, measure_text_width  # noqa: F401  FONT is re-exported for the plots
-from zoo.utils.text import escape_unprintable
 
 LINE_SPACING = 1.2  # height of a line, in font sizes
 WIDTH_TOLERANCE = 1.04  # renderers round the width of each glyph, so a line can be wider than measured
-
-
-def format_class_name(name):
-    """Return the display name of a class: 'pickup_truck' becomes 'pickup truck'; line ends and the like are visible."""
-    return " ".join(escape_unprintable(name).replace("_", " ").split())
-
-
-def pluralize(count, noun):
-    """Return '1 epoch', '2 epochs', '10,000 epochs'."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def estimate_text_width(text, size, weight="normal"):

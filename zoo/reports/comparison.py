@@ -2,8 +2,8 @@
 
 from zoo.diagrams.html import read_asset, render_template
 from zoo.plots.comparison_curves import collect_curves
-from zoo.plots.text_layout import pluralize
 from zoo.reports import charts
+from zoo.utils.text import pluralize
 
 CHART_METRICS = (("val_loss", "Validation loss", False), ("val_accuracy", "Validation accuracy", True),
                  ("loss", "Training loss", False), ("accuracy", "Training accuracy", True),

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from zoo.analysis.classification_metrics import compute_classification_metrics
+from zoo.analysis.classification_metrics import compute_classification_metrics, rank_confusions
 from zoo.modality import IMAGE
 from zoo.plots.confusion_matrix import compute_color_strength
-from zoo.plots.text_layout import estimate_text_width, format_class_name, pluralize, wrap_and_truncate
+from zoo.plots.text_layout import estimate_text_width, wrap_and_truncate
 from zoo.reports import charts, embedding
 from zoo.training import calibration
+from zoo.training.confusion_examples import rank_misclassified
+from zoo.utils.text import format_class_name, pluralize
 
 NUM_MISCLASSIFIED = 24  # misclassified images shown
 NUM_TOP_CONFUSIONS = 8  # most confused pairs of classes listed
@@ -59,7 +61,10 @@ def get_evaluation_data(class_names, labels, probabilities, confusion_examples, 
     classified.
     """
     names = [format_class_name(name) for name in class_names]
-    errors = select_most_confident_errors(labels, probabilities, confusion_examples[1]) if confusion_examples else None
+    errors = None  # positions in confusion_examples
+    if confusion_examples:
+        _, indices = confusion_examples
+        errors = rank_misclassified(probabilities[indices], labels[indices])[:NUM_MISCLASSIFIED].tolist()
     return {"matrix": summarize_confusions(labels, probabilities, class_names, modality.name),
             "calibration": summarize_calibration(labels, probabilities, modality.plural),
             "most_confident_errors": errors,
@@ -70,22 +75,12 @@ def get_evaluation_data(class_names, labels, probabilities, confusion_examples, 
 def summarize_confusions(labels, probabilities, class_names, noun="image"):
     """Return the number of correct predictions, the most confused pairs of classes, and the color scale."""
     predicted = probabilities.argmax(axis=1)
-    is_incorrect = labels != predicted
-    pairs, counts = np.unique(np.stack([labels[is_incorrect], predicted[is_incorrect]]), axis=1, return_counts=True)
-    top_confusions = [(*pairs[:, i], *(format_class_name(class_names[label]) for label in pairs[:, i]),
-                       f"{counts[i]:,}") for i in np.argsort(-counts, kind="stable")[:NUM_TOP_CONFUSIONS]]
+    top_confusions = [(*pair, *(format_class_name(class_names[label]) for label in pair), f"{count:,}")
+                      for *pair, count in rank_confusions(predicted, labels)[:NUM_TOP_CONFUSIONS]]
     max_count = int(np.unique(np.stack([labels, predicted]), axis=1, return_counts=True)[1].max())
-    return {"correct": f"{int((~is_incorrect).sum()):,}", "total": pluralize(len(labels), f"test {noun}"),
+    return {"correct": f"{int((labels == predicted).sum()):,}", "total": pluralize(len(labels), f"test {noun}"),
             "top_confusions": top_confusions, "max_count": f"{max_count:,}",
             "scale": compute_opacity(np.linspace(0, 1, 7) ** 2, 1)}
-
-
-def select_most_confident_errors(labels, probabilities, indices):
-    """Return positions in `indices` of the misclassified images, the most confident predictions first."""
-    predicted = probabilities[indices].argmax(axis=1)
-    confidence = probabilities[indices].max(axis=1)
-    misclassified = np.flatnonzero(predicted != labels[indices])
-    return misclassified[np.argsort(-confidence[misclassified], kind="stable")][:NUM_MISCLASSIFIED].tolist()
 
 
 def summarize_calibration(labels, probabilities, plural="images"):

@@ -7,9 +7,9 @@ from PIL import Image
 from zoo.diagrams.html import read_asset, render_template
 from zoo.errors import UserError
 from zoo.plots import colormaps, feature_maps
-from zoo.plots.text_layout import pluralize
 from zoo.reports import embedding
 from zoo.utils.io import write_text
+from zoo.utils.text import pluralize
 
 
 def write_inspection_page(inspection, num_maps, path):

@@ -8,9 +8,9 @@ import numpy as np
 from zoo.diagrams.html import read_asset, render_template
 from zoo.plots import metric_series
 from zoo.plots.learning_curves import find_best_epoch
-from zoo.plots.text_layout import pluralize
 from zoo.reports import charts, embedding, evaluation_section
 from zoo.training import calibration, run_files
+from zoo.utils.text import pluralize
 
 ENVIRONMENT_FIELDS = ("format", "backend", "device", "cpu", "versions", "commit")  # of run.json
 

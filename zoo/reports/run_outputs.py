@@ -6,14 +6,14 @@ from pathlib import Path
 from zoo.diagrams import diagram
 from zoo.errors import UserError, unknown_name_error
 from zoo.plots.confusion_matrix import format_top_confusions, plot_confusion_matrix
-from zoo.plots.figures import save_png
+from zoo.plots.figures import write_png
 from zoo.plots.image_grid import plot_misclassified, plot_samples
-from zoo.plots.learning_curves import find_best_epoch, plot_learning_curves
-from zoo.plots.text_layout import pluralize
+from zoo.plots.learning_curves import plot_learning_curves
 from zoo.registry import ModelConfig
-from zoo.reports.run import render_run_page
+from zoo.reports.run import render_run_page, resolve_best_epoch
 from zoo.training import run_files, run_samples
-from zoo.utils.io import atomic_write, write_text
+from zoo.utils.io import write_text
+from zoo.utils.text import pluralize
 
 
 def draw_model(model, path):
@@ -43,8 +43,7 @@ def draw_run(run):
     for name, figure in figures.items():
         path = run / "plots" / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
-        with atomic_write(path) as temporary_path:
-            save_png(figure, temporary_path)
+        write_png(figure, path)
         written.append(path)
     write_text(run / "report.html", report)
     return [*written, run / "report.html"]
@@ -108,7 +107,7 @@ def _plot_curves(files):
         return None
     config, history, result = files.config, files.history, files.result
     epochs = len(history["epoch"])
-    best_epoch = int(result["best_epoch"]) if result else find_best_epoch(history)
+    best_epoch = resolve_best_epoch(history, result)
     recipe = config.get("recipe")
     requested = recipe.get("epochs") if isinstance(recipe, dict) and not result else None
     parts = [f"{epochs} of {pluralize(requested, 'epoch')}" if isinstance(requested, int)

@@ -1,7 +1,7 @@
 """Texts in the report of a run: the misclassified ones with the highest confidence, with their words."""
 
 from zoo.data.vocabulary import read_vocabulary
-from zoo.plots.text_layout import format_class_name
+from zoo.utils.text import format_class_name
 
 NUM_TEXTS = 24  # texts shown
 

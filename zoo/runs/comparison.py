@@ -5,8 +5,7 @@ from collections import namedtuple
 
 from zoo.errors import UserError
 from zoo.plots.comparison_curves import plot_run_comparison
-from zoo.plots.figures import save_png
-from zoo.plots.text_layout import pluralize
+from zoo.plots.figures import write_png
 from zoo.reports.comparison import render_comparison_page, render_comparison_table
 from zoo.reports.embedding import to_data_uri
 from zoo.runs.comparison_table import (
@@ -17,9 +16,10 @@ from zoo.runs.comparison_table import (
     to_json_key,
 )
 from zoo.runs.run import Run
-from zoo.utils.io import atomic_write, check_writable, expand_user, write_text
+from zoo.utils.io import check_writable, expand_user, write_text
 from zoo.utils.numbers import format_mean_std
 from zoo.utils.table import format_table
+from zoo.utils.text import pluralize
 
 # runs that differ only in the seed; best, last: test accuracies of both checkpoints, as fractions
 SeedGroup = namedtuple("SeedGroup", "summary names best last")
@@ -94,9 +94,7 @@ class Comparison:
         if path.suffix.lower() == ".html":
             write_text(path, render_comparison_page(self._runs, self._table, self._seed_groups))
             return path
-        figure = self.plot()
-        with atomic_write(path) as temporary_path:
-            save_png(figure, temporary_path)
+        write_png(self.plot(), path)
         return path
 
     def __str__(self):

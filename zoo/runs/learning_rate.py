@@ -13,7 +13,7 @@ from zoo.runs import session_device
 from zoo.runs.stages import get_aux_loss_weights, write_model_file
 from zoo.training import run_config_factory
 from zoo.training.recipe import MAX_VALUE
-from zoo.utils.io import atomic_write, check_writable
+from zoo.utils.io import check_writable
 
 MAX_STEPS = 10_000
 
@@ -55,11 +55,9 @@ class LearningRateTest:
         """Write the plot to a .png file; return its Path."""
         path = check_figure_path(path)
 
-        from zoo.plots.figures import save_png
+        from zoo.plots.figures import write_png
 
-        figure = self.plot()
-        with atomic_write(path) as temporary_path:
-            save_png(figure, temporary_path)
+        write_png(self.plot(), path)
         return path
 
     def __repr__(self):

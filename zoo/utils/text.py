@@ -1,4 +1,4 @@
-"""Text from users and files, such as the names of classes and files, that is safe to show on a terminal or a page."""
+"""Text to show: names of users and files made safe for a terminal or a page, display names, and plurals."""
 
 import re
 
@@ -28,3 +28,13 @@ def _escape_character(match):
 def flatten_whitespace(text):
     """Return `text` as `escape_unprintable` does, but with tabs and line ends, which are zoo's own there, as spaces."""
     return escape_unprintable(text.translate(dict.fromkeys(map(ord, WHITESPACE), " ")))
+
+
+def format_class_name(name):
+    """Return the display name of a class: 'pickup_truck' becomes 'pickup truck'; line ends and the like are visible."""
+    return " ".join(escape_unprintable(name).replace("_", " ").split())
+
+
+def pluralize(count, noun):
+    """Return '1 epoch', '2 epochs', '10,000 epochs'."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
