@@ -87,6 +87,15 @@ def test_classes_are_matched_by_name(run, tmp_path):
     assert scores["macro_recall"] == pytest.approx((recalls[1] + recalls[2]) / 2)
 
 
+def test_a_validation_split_with_other_images_is_not_the_runs(run, data_folder, tmp_path):
+    copy = shutil.copytree(data_folder, tmp_path / "stripes")
+    assert run.evaluate(split="validation", data_dir=copy) == run.evaluate(split="validation")
+    images, labels = make_stripes(150, seed=3)
+    write_folder(copy, images, labels)
+    with pytest.raises(UserError, match="validation.*data_dir="):
+        run.evaluate(split="validation", data_dir=copy)
+
+
 def test_the_test_split_of_a_source_that_has_splits(run, tmp_path):
     for split, count in (("train", 9), ("val", 6), ("test", 12)):
         write_folder(tmp_path / "split" / split, *make_stripes(count, seed=2))

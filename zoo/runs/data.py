@@ -153,7 +153,8 @@ def reload_run_split(run, config, name, data_dir=None):
     """Return the split `name` of the run's data; UserError where it is not the split that the run used.
 
     Compared are the classes, the number of images, and where the run was tested the labels of its test split and the
-    images in samples.npz: those of the test split for "test", of the training split for the others.
+    images in samples.npz: those of the test split for "test", of the training split for the others; for "validation",
+    of which the run keeps none, the fingerprint of the dataset.
     """
     check_split_name(name)
     dataset = find_run_dataset(run, config, data_dir)
@@ -167,6 +168,8 @@ def reload_run_split(run, config, name, data_dir=None):
     if name == "test":
         predictions = run_samples.read_predictions(Path(run), len(dataset_config["class_names"]))
         matches = not predictions or np.array_equal(predictions[0], split.labels)
+    if name == "validation":  # of which the run keeps no samples
+        matches = dataset.origin.get("fingerprint") == dataset_config.get("fingerprint")
     if matches and samples.is_file():
         matches = has_samples(read_arrays(samples), name, dataset)
     if not matches:
