@@ -1,5 +1,8 @@
 """Files are written atomically, and a path that cannot be written is refused."""
 
+import _pyio
+import io
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,16 @@ def test_a_failing_block_leaves_the_old_file(tmp_path, failure):
         raise failure
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_line_ends_are_written_as_they_are(tmp_path, monkeypatch):
+    """Also on Windows, whose line ends the text files in pure Python have here."""
+    monkeypatch.setattr(os, "linesep", "\r\n")
+    monkeypatch.setattr(io, "open", _pyio.open)
+    (tmp_path / "b.txt").write_text("a\n")
+    assert (tmp_path / "b.txt").read_bytes() == b"a\r\n"
+    write_text(tmp_path / "a.txt", "a\nb\r\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"a\nb\r\n"
 
 
 def test_a_failing_block_creates_no_file(tmp_path):

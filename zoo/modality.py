@@ -26,6 +26,10 @@ class Modality:
         shape_example: a shape of samples, in messages.
         input_description: what the model of a run takes, for those who export it.
         dataset: the dataset for a model without a preset, in the self-test.
+        model_example: a model for these samples, in messages.
+        file_type: the files that are samples, in messages.
+        class_examples: names of two classes, in messages.
+        classes_like_splits: names of splits that are names of classes as well.
         features: names of the functions that exist for this modality only; see `require`.
         plots: names of the plots of a run.
         functions: {job: "module:function"}, the implementations of the jobs that differ; see `get_function`.
@@ -43,6 +47,10 @@ class Modality:
     shape_example: tuple
     input_description: str
     dataset: str
+    model_example: str
+    file_type: str
+    class_examples: tuple
+    classes_like_splits: frozenset = frozenset()
     features: frozenset = frozenset()
     plots: tuple = ()
     functions: dict = field(default_factory=dict)
@@ -51,6 +59,15 @@ class Modality:
     def is_scaled(self):
         """Whether the model of a run scales its input before the network."""
         return self.sample_dtype != self.input_dtype
+
+    @property
+    def name_with_article(self):
+        """The name of one sample with its article: "an image" or "a text"."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+
+    def format_count(self, count):
+        """Return a number of samples as text, such as 1 image or 1,000 texts."""
+        return f"{count:,} {self.name if count == 1 else self.plural}"
 
     def format_shape(self, shape):
         """Return the shape of a sample as text, such as 32x32x3 for an image and 100 tokens for a text."""
@@ -76,12 +93,15 @@ IMAGE = Modality(
     "image", "images", axes=("height", "width", "channels"), sized_axes=("height", "width"), unit="pixels",
     enlarge="enlarge the images", shrink="make the images smaller, or use lenet5", sample_dtype="uint8",
     input_dtype="float32", shape_example=(32, 32, 3), dataset="cifar10",
+    model_example="lenet5", file_type="images", class_examples=("cat", "dog"),
+    classes_like_splits=frozenset({"train"}),  # beside bus and car
     input_description="raw pixels, 0 to 255; their scaling is part of the model",
     features=frozenset({"augmentation", "fine-tuning", "extracting features",
                         "image_size=...", "--channels", "labels_from=...", "invalid_images=...", "--plot", "--layers",
                         "--num-maps"}),
     plots=("curves", "samples", "misclassified", "confusion"),
     functions={"load_source": "zoo.data.loading:load_image_source",
+               "list_extensions": "zoo.data.image_formats:list_image_extensions",
                "reload_dataset": "zoo.runs.data:reload_image_dataset",
                "make_reader": "zoo.runs.image_reader:make_image_reader",
                "make_report_examples": "zoo.reports.evaluation_section:make_image_examples",
@@ -92,9 +112,11 @@ TEXT = Modality(
     "text", "texts", axes=("length",), sized_axes=("length",), unit="tokens",
     enlarge="give a larger sequence_length=...", shrink="give a smaller sequence_length=...",
     sample_dtype="int32", input_dtype="int32", shape_example=(100,), dataset="imdb",
+    model_example="text_cnn", file_type=".txt files", class_examples=("positive", "negative"),
     input_description="token ids, padded and truncated at the front; the words are in words.txt of the run",
     features=frozenset({"sequence_length=..."}), plots=("curves", "confusion"),
     functions={"load_source": "zoo.data.text_loading:load_text_source",
+               "list_extensions": "zoo.data.text_files:list_text_extensions",
                "reload_dataset": "zoo.runs.data:reload_text_dataset",
                "make_reader": "zoo.runs.text_reader:make_text_reader",
                "make_report_examples": "zoo.reports.text_examples:make_text_examples",

@@ -5,8 +5,9 @@ import pytest
 from helpers import check_message, check_text
 from PIL import Image
 
-from zoo.data import image_files, image_folder, image_io, labeled_images
+from zoo.data import image_folder, image_io, labeled_images, sample_files
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 
 
 def write(folder, largest, dtype=np.uint16, ending=".png", count=10):
@@ -60,7 +61,7 @@ def test_later_images_use_the_scale_of_the_set(tmp_path):
     images = labeled_images.load_labeled_images(folder, ["low", "high"], (8, 8, 1), white_levels=white)
     assert {int(image.max()) for image in images.split.batch(np.arange(20))[0]} == {16}
     assert any("0..4095" in note for note in images.notes)
-    files, _ = image_files.find_image_files([folder / "low" / "255-0.png"])
+    files, _ = sample_files.find_sample_files([folder / "low" / "255-0.png"], IMAGE)
     [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1), white)
     assert fitted.pixels.max() == 16
     check_message(fitted.transformations, "0..4095", "0..255")

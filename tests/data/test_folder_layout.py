@@ -8,8 +8,9 @@ import pytest
 from helpers import check_message, check_text
 from PIL import Image
 
-from zoo.data import image_files, image_folder
+from zoo.data import image_folder, sample_files
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 
 
 def write(folder, classes, count, ending=".png", **options):
@@ -131,6 +132,14 @@ def test_ambiguous_layouts_are_refused(tmp_path, folders, images, names):
         write(tmp_path / name, classes, 10)
     write(tmp_path, images, 10)
     check_text(refusal_message(tmp_path), tmp_path, *names)
+
+
+def test_a_class_without_test_images_is_noted(tmp_path):
+    write(tmp_path / "train", ("junk", "oak", "pine"), 20)
+    write(tmp_path / "val", ("junk", "oak", "pine"), 5)
+    write(tmp_path / "test", ("oak", "pine"), 6)
+    dataset = load(tmp_path)
+    assert dataset.notes == ("no test images of junk",) and sizes(dataset) == [60, 15, 12]
 
 
 def test_images_in_no_class_at_all_are_refused(tmp_path):
@@ -289,7 +298,7 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path, name, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     check_text(refusal_message(tmp_path), (tmp_path / name).resolve(), "permissions")
     with pytest.raises(UserError, match="permissions"):
-        image_files.find_image_files([tmp_path])
+        sample_files.find_sample_files([tmp_path], IMAGE)
 
 
 def test_other_files_are_counted_by_extension(tmp_path):

@@ -9,8 +9,9 @@ import pytest
 from helpers import check_message
 from PIL import Image
 
-from zoo.data import image_files, image_folder, parallel_io
+from zoo.data import image_folder, parallel_io, sample_files
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 
 SHAPE = (12, 16, 3)
 
@@ -157,8 +158,9 @@ def test_images_at_any_depth_are_sorted_by_name(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "x")
-    skipped = image_files.SkippedEntries()
-    assert [*image_files.walk_images(tmp_path, skipped)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
+    skipped = sample_files.SkippedEntries()
+    files = [*sample_files.walk_samples(tmp_path, IMAGE, skipped)]
+    assert files == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
     assert skipped.links == ["link"] and skipped.extensions == {".txt": 1}
 
 

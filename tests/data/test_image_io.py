@@ -5,8 +5,9 @@ import pytest
 from helpers import check_message
 from PIL import Image
 
-from zoo.data import image_files, image_io
+from zoo.data import image_io, sample_files
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 
 GRAY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
 RED = np.full((4, 4, 3), (255, 0, 0), np.uint8)
@@ -139,8 +140,9 @@ def test_images_of_folders_are_found_once_and_in_order(tmp_path):
     for name in ("b.PNG", "a/c.jpeg", ".hidden.png", "a/x.txt", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    files, notes = image_files.find_image_files([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
+    files, notes = sample_files.find_sample_files([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"], IMAGE)
     assert [str(path.relative_to(tmp_path)) for path in files] == ["b.PNG", "a/c.jpeg", "a.txt"]
     assert "2 .txt" in notes[0] and len(notes) == 1
-    again, _ = image_files.find_image_files([tmp_path / "b.PNG", tmp_path / "a" / "c.jpeg", tmp_path / "b.PNG"])
+    again, _ = sample_files.find_sample_files([tmp_path / "b.PNG", tmp_path / "a" / "c.jpeg", tmp_path / "b.PNG"],
+                                              IMAGE)
     assert [path.name for path in again] == ["b.PNG", "c.jpeg", "b.PNG"]  # a row for each

@@ -11,9 +11,10 @@ import pytest
 from helpers import check_message
 from PIL import BmpImagePlugin, Image, features
 
-from zoo.data import image_files, image_folder, image_formats, image_io
+from zoo.data import image_folder, image_formats, image_io, sample_files
 from zoo.data.loading import load_data
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 
 POSTSCRIPT = b"""%%!PS-Adobe-3.0 EPSF-3.0
 %%%%BoundingBox: 0 0 10 10
@@ -88,10 +89,10 @@ def test_pipes_and_devices_are_skipped_in_a_folder_and_refused_by_name(tmp_path)
         assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 20
         [note] = [note for note in dataset.notes if "a/device.png" in note]
         check_message(note, "device", 2)
-        files, notes = image_files.find_image_files([tmp_path / "data"])
+        files, notes = sample_files.find_sample_files([tmp_path / "data"], IMAGE)
         assert len(files) == 20 and "a/device.png" in notes[0]
         names = ("pipe.png", "link.png", "device.png", "nothing.png", "socket.png")
-        files, _ = image_files.find_image_files([tmp_path / "data" / "a" / name for name in names])
+        files, _ = sample_files.find_sample_files([tmp_path / "data" / "a" / name for name in names], IMAGE)
         for path, kind in zip(files, ("pipe", "pipe", "device", "No such file", "socket"), strict=True):
             with pytest.raises(UserError) as error:
                 image_io.load_image(path)

@@ -61,6 +61,14 @@ def test_token_ids_are_kept(dtype):
             ] == [4] * 32
 
 
+@pytest.mark.parametrize("convert", [list, to_objects])
+def test_half_an_emoji_at_the_end_of_a_text(convert):
+    """A character that cannot be written as UTF-8 is part of a word, and replaced there."""
+    dataset = load_data((convert(["fine", "good\ud83d", "fine"] * 10), [0, 1, 0] * 10), shape=(2,))
+    assert dataset.files == {"words.txt": "fine\ngood\ufffd\n"} and len(dataset.origin["fingerprint"]) == 64
+    assert load_labeled((["dog \ud83d"], [1])).split.images[:].tolist() == [[0, 1, 4, 2]]
+
+
 @pytest.mark.parametrize("source, arguments, parts", [
     ((TRAIN, [0, 1]), {}, (4, 2, "texts", "text")),
     (([*TRAIN, None], [0] * 5), {}, ("texts", "NoneType", 4)),

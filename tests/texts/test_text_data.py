@@ -9,7 +9,9 @@ from helpers import check_message, make_topic_texts, write_pets, write_topics
 
 import zoo
 from zoo.cli import finetune, recipes, train
+from zoo.data.labeled_texts import load_labeled_texts
 from zoo.data.loading import load_data
+from zoo.data.vocabulary import Vocabulary
 from zoo.errors import UserError
 from zoo.training.augmentation import NO_AUGMENTATION
 from zoo.training.batches import TrainingBatches
@@ -72,6 +74,47 @@ def test_a_csv_file(tmp_path):
     assert np.array_equal(load_data(kaggle).train.images[:], dataset.train.images[:])
 
 
+def test_a_long_text_in_a_csv_file(tmp_path):
+    """Longer than the 131,072 characters that Python's reader accepts, and than those of a .txt file."""
+    rows = [(f"{'far ' * 50_000}near", index % 2) for index in range(20)]
+    assert load_data(write_csv(tmp_path / "a.csv", rows), shape=(2,)).train.images[:].tolist() == [[4, 5]] * 16
+    limit = csv.field_size_limit()
+    assert limit == 131_072  # for other readers
+    with pytest.raises(UserError) as error:
+        load_data(write_csv(tmp_path / "b.csv", [("far " * (2**20 + 1), "a"), ("near", "b")]))
+    check_message(error.value, tmp_path / "b.csv", 2**22)
+
+
+@pytest.mark.parametrize("names", [("train", "validation", "test"), ("Train", "val", "TEST"),
+                                   ("training", "dev", "eval")])
+def test_a_csv_file_with_a_column_of_splits(tmp_path, names):
+    words, counts = ("apple", "banana", "cherry"), (8, 4, 2)
+    rows = [(split, f"{word} {number}", number % 2) for split, word, count in zip(names, words, counts, strict=True)
+            for number in range(count)]
+    path = write_csv(tmp_path / "a.csv", rows, ("Split", "text", "label"))
+    dataset = load_data(path, shape=(3,))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [8, 4, 2]
+    assert dataset.files["words.txt"] == "apple\n0\n1\n2\n3\n4\n5\n6\n7\n"
+    assert sorted(dataset.test.images[:].tolist()) == [[1, 2, 5], [1, 2, 6]]
+    labeled = load_labeled_texts(path, ["0", "1"], 3, Vocabulary(("banana",)), split_name="validation")
+    assert labeled.split.images[:].tolist() == [[1, 4, 2]] * 4 and labeled.split_name == "validation"
+
+
+def test_splits_that_the_column_lacks_are_split_off(tmp_path):
+    rows = [(f"word{number}", number % 2, "test" if number < 4 else "train") for number in range(24)]
+    dataset = load_data(write_csv(tmp_path / "a.csv", rows, ("text", "label", "split")))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [18, 2, 4]
+    check_message(dataset.notes[0], "validation")
+
+
+def test_ignored_columns_are_noted(tmp_path):
+    rows = [(index, "a", *row) for index, row in enumerate(make_topic_texts(40))]
+    for header, parts in ((("id", "Source", "text", "label"), ("id", "Source")),
+                          (("", "title", "text", "label"), ("name", "title"))):
+        check_message(load_data(write_csv(tmp_path / "a.csv", rows, header)).notes[0], "ignored", "columns", *parts)
+    assert not any("column" in note for note in load_data(write_csv(tmp_path / "b.csv", make_topic_texts(40))).notes)
+
+
 def test_the_limit(topics):
     dataset = load_data(topics, shape=(20,), limit=6)
     assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [6, 6, 6]
@@ -105,6 +148,12 @@ def test_batches_of_texts(topics):
     ('text,label\n"a,b\n', (".csv",)),
     ("", ("empty",)),
     ("text,label\n" + "?!,a\n.,b\n" * 20, ("no words",)),
+    ("text,label,split\na,b,train\nc,d,fold 2\n", ("row 3", "'fold 2'", "train", "split")),
+    ("text,label,split\na,b,train\nc,d,\n", ("row 3", "''", "train")),
+    ("text,label,split\na,b,train\nc,d,eval\n", ("eval", "val", "test")),
+    ("text,label,split\na,b,train\nc,d,training\n", ("train", "training")),
+    ("text,label,split\na,b,test\nc,d,test\n", ("test", "train")),
+    ("text,label,split\n" + "a,b,train\nc,d,train\n" * 20 + "e,f,test\n", ("'f'", "row 42", "test")),
 ])
 def test_invalid_csv_files(tmp_path, content, parts):
     path = tmp_path / "a.csv"

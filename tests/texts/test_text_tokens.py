@@ -81,6 +81,11 @@ def test_the_word_list_reads_back(tmp_path):
     assert read_vocabulary(tmp_path) == vocabulary
 
 
+def test_a_word_list_with_the_line_ends_of_windows(tmp_path):
+    (tmp_path / "words.txt").write_bytes(b"the\r\n\r\ncat\r\n")
+    assert read_vocabulary(tmp_path) == Vocabulary(("the", "", "cat"))
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\n", b"the\ncat"])
 def test_a_damaged_word_list(tmp_path, content):
     if content is not None:

@@ -9,6 +9,7 @@ from zoo.cli import common, dataset_args, help_text
 from zoo.data.dataset_info import SPLITS
 from zoo.data.sources import get_path_kind
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user, check_writable, atomic_write
 
@@ -70,12 +71,12 @@ class ImageSet:
 
 def load_folder_images(arguments, shape):
     """Return the ImageSet of all images of a folder, sorted by name."""
-    from zoo.data import folder_layout, image_folder
+    from zoo.data import folder_layout, folder_listing, image_folder
     from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
     white_levels = run_files.read_white_levels(expand_user(arguments.weights))
-    index = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
+    index = folder_listing.list_samples(expand_user(arguments.dataset), IMAGE, arguments.labels_from)
     index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in index.files]
     splits = [folder_layout.FOLDER_SPLITS[split_id] for split_id in index.split_ids]

@@ -11,7 +11,7 @@ NEARLY_BLACK = 32  # the maximum of a dataset's pixels is almost always 255
 
 
 class FolderImages:
-    """The images of an ImageListing, indexed like an array: `images[indices]` is uint8 (n, height, width, channels).
+    """The images of a SampleListing, indexed like an array: `images[indices]` is uint8 (n, height, width, channels).
 
     They are read once if they take at most `max_cache_bytes`, otherwise on each access. A UserError names the files
     that cannot be read: immediately if the images are cached or a header is invalid, otherwise on access.

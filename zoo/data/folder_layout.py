@@ -1,14 +1,15 @@
 """Detecting which folders are splits and which are classes, from their names and contents.
 
-A split contains class folders, a class contains images. So `train` next to `bus` and `car` is a class if it contains
-images, and a split if it contains class folders. An ambiguous folder raises an error that names both readings.
+A split contains class folders, a class contains samples, images or texts. So `train` next to `bus` and `car` is a class
+if it contains images, and a split if it contains class folders. An ambiguous folder raises an error that names both
+readings.
 """
 
 import os
 import re
 
-from zoo.data import image_files, image_formats
-from zoo.data.image_files import is_folder, is_junk_file, is_regular_file
+from zoo.data import image_formats, sample_files
+from zoo.data.sample_files import is_folder, is_junk_file, is_regular_file
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 
@@ -46,29 +47,32 @@ def parse_split_word(name):
     return splits.pop() if len(splits) == 1 else None
 
 
-def find_split_folders(folder, labels_from, skipped):
+def find_split_folders(folder, modality, labels_from, skipped):
     """Return ({split: path of its folder, relative to `folder`}, notes); {"": ""} if there are no splits.
 
-    Other entries are reported in the notes, or added to `skipped`.
+    modality: the Modality of the samples. labels_from: "folder" or "filename", where their classes come from. Other
+    entries are reported in the notes, or added to `skipped`.
     """
-    other_entries = image_files.SkippedEntries()
-    folders = [name for name in list_folders(folder, other_entries) if has_image(os.path.join(folder, name))]
+    other_entries = sample_files.SkippedEntries()
+    folders = [name for name in list_folders(folder, modality, other_entries)
+               if has_sample(os.path.join(folder, name), modality)]
     split_folders = [name for name in folders if parse_split_name(name)]
     if labels_from == "filename":
         splits = {name: parse_split_name(name) for name in split_folders}
-        parts = resolve_split_folders(folder, splits) if "train" in splits.values() else {}
+        parts = resolve_split_folders(folder, modality, splits) if "train" in splits.values() else {}
         if splits and not parts:
             name = replace_surrogates(split_folders[0])
-            raise UserError(f"{folder} is ambiguous: {name}/ is either a split, without training images in a folder "
-                            f"train, or a folder like any other; move the other images into train/, or rename {name}/")
+            plural = modality.plural
+            raise UserError(f"{folder} is ambiguous: {name}/ is either a split, without training {plural} in a folder "
+                            f"train, or a folder like any other; move the other {plural} into train/, or rename {name}/")
     else:
-        parts = find_nested_splits(folder, folders, split_folders)
+        parts = find_nested_splits(folder, modality, folders, split_folders)
     if not parts:
         if labels_from == "folder":
-            check_inner_splits(folder, folders)
-            check_repeated_subfolders(folder, folders)
-        return {"": ""}, note_loose_images(folder, "") if labels_from == "folder" else ()
-    image_files.merge_skipped(skipped, other_entries)  # without splits they are added when the classes are listed
+            check_inner_splits(folder, modality, folders)
+            check_repeated_subfolders(folder, modality, folders)
+        return {"": ""}, note_loose_samples(folder, modality, "") if labels_from == "folder" else ()
+    sample_files.merge_skipped(skipped, other_entries)  # without splits they are added when the classes are listed
     notes = []
     if set(parts) & {"train"} and not all(STANDARD_SPLIT_NAMES.get(path) == split for split, path in parts.items()):
         mapping = ", ".join(f"{replace_surrogates(path)}/ is {split}" for split, path in parts.items())
@@ -76,30 +80,31 @@ def find_split_folders(folder, labels_from, skipped):
     used = {path.partition("/")[0] for path in parts.values()}
     for name in folders:
         if name not in used:
-            count = sum(1 for _ in image_files.walk_images(os.path.join(folder, name), image_files.SkippedEntries()))
+            count = sum(1 for _ in sample_files.walk_samples(os.path.join(folder, name), modality,
+                                                             sample_files.SkippedEntries()))
             reason = "not in class folders" if parse_split_name(name) else "not the name of a split"
-            notes.append(f"ignored: {replace_surrogates(name)}/, {count:,} {'image' if count == 1 else 'images'}: "
-                         f"{reason}")
-    notes += note_loose_images(folder, "")
+            notes.append(f"ignored: {replace_surrogates(name)}/, {modality.format_count(count)}: {reason}")
+    notes += note_loose_samples(folder, modality, "")
     if labels_from == "folder":
-        notes += [line for path in parts.values() for line in note_loose_images(os.path.join(folder, path), f"{path}/")]
+        notes += [line for path in parts.values()
+                  for line in note_loose_samples(os.path.join(folder, path), modality, f"{path}/")]
     return parts, tuple(notes)
 
 
-def find_nested_splits(folder, folders, split_folders):
+def find_nested_splits(folder, modality, folders, split_folders):
     """Return {split: path} of the split folders that contain class folders; {} if they are classes themselves."""
     nested = {name: parse_split_name(name) for name in split_folders
-              if list_image_folders(os.path.join(folder, name))}
+              if list_sample_folders(os.path.join(folder, name), modality)}
     others = [name for name in folders if name not in split_folders]
     if "train" not in nested.values():
-        nested = find_splits_by_word(folder, folders) or nested
+        nested = find_splits_by_word(folder, modality, folders) or nested
     if not nested:
-        check_flat_folders(folder, split_folders, others)
+        check_flat_folders(folder, modality, split_folders, others)
         return {}
-    parts = resolve_split_folders(folder, nested)
+    parts = resolve_split_folders(folder, modality, nested)
     if len(nested) == 1:
         (name,), (split,) = nested, parts
-        siblings = list_possible_classes(folder, name, others)
+        siblings = list_possible_classes(folder, modality, name, others)
     if len(nested) == 1 and siblings:
         raise UserError(f"{folder} is ambiguous: {replace_surrogates(name)}/ is either the {split} split, or a class "
                         f"like {replace_surrogates(siblings[0])}/; move the class folders into train/, or rename "
@@ -107,18 +112,18 @@ def find_nested_splits(folder, folders, split_folders):
     return parts
 
 
-def list_possible_classes(folder, split_folder, others):
+def list_possible_classes(folder, modality, split_folder, others):
     """Return those of `others` that are classes if `split_folder` is one: without subfolders, or with the same ones."""
-    shared = {*list_image_folders(os.path.join(folder, split_folder))}
-    subfolders = {name: list_image_folders(os.path.join(folder, name)) for name in others}
+    shared = {*list_sample_folders(os.path.join(folder, split_folder), modality)}
+    subfolders = {name: list_sample_folders(os.path.join(folder, name), modality) for name in others}
     return [name for name in others
             if not subfolders[name] or len(shared & {*subfolders[name]}) > 1 and not parse_split_word(name)]
 
 
-def find_splits_by_word(folder, folders):
+def find_splits_by_word(folder, modality, folders):
     """Return {name: split} of folders such as pets_train and pets_test that share class folders; {} if none do."""
     splits = {name: split for name in folders if (split := parse_split_word(name))}
-    classes = {name: {*list_image_folders(os.path.join(folder, name))} for name in splits}
+    classes = {name: {*list_sample_folders(os.path.join(folder, name), modality)} for name in splits}
     train = [name for name, split in splits.items() if split == "train"]
     if len(train) != 1 or len(classes[train[0]]) < 2:
         return {}
@@ -126,36 +131,38 @@ def find_splits_by_word(folder, folders):
     return splits if len(splits) > 1 else {}
 
 
-def check_flat_folders(folder, split_folders, others):
-    """Raise UserError if split folders contain images but no class folders, unless they clearly are classes."""
+def check_flat_folders(folder, modality, split_folders, others):
+    """Raise UserError if split folders contain samples but no class folders, unless they clearly are classes."""
     if split_folders and not others:
         name = replace_surrogates(split_folders[-1])
         paths = " and ".join(f"{replace_surrogates(split_folder)}/" for split_folder in split_folders)
-        raise UserError(f"{folder} contains no class folders: the images in {paths} have no class; move them "
-                        f"into folders such as {name}/cat and {name}/dog, or give labels_from='filename' if the "
-                        "files are named like cat.123.jpg")
-    held_out = [name for name in split_folders if parse_split_name(name) != "train"]
+        first, second = modality.class_examples
+        hint = (", or give labels_from='filename' if the files are named like cat.123.jpg"
+                if "labels_from=..." in modality.features else "")
+        raise UserError(f"{folder} contains no class folders: the {modality.plural} in {paths} have no class; move "
+                        f"them into folders such as {name}/{first} and {name}/{second}{hint}")
+    held_out = [name for name in split_folders if parse_split_name(name) not in modality.classes_like_splits]
     if held_out:
         name = replace_surrogates(held_out[0])
-        raise UserError(f"{folder} is ambiguous: {name}/ is either a class, or contains images without a class; rename "
-                        f"it, for example to {name}_class, or move it out of {folder}")
+        raise UserError(f"{folder} is ambiguous: {name}/ is either a class, or contains {modality.plural} without a "
+                        f"class; rename it, for example to {name}_class, or move it out of {folder}")
 
 
-def check_inner_splits(folder, classes):
-    """Raise UserError if class folders contain splits: test images must not become training images.
+def check_inner_splits(folder, modality, classes):
+    """Raise UserError if class folders contain splits: test samples must not become training samples.
 
     A single one may be a class, unless its splits contain folders, as a dataset has them.
     """
     def list_split_folders(name):
-        return [subfolder for subfolder in list_image_folders(os.path.join(folder, name))
+        return [subfolder for subfolder in list_sample_folders(os.path.join(folder, name), modality)
                 if parse_split_name(subfolder)]
 
     divided = [name for name in classes if len(set(map(parse_split_name, list_split_folders(name)))) > 1]
-    if len(divided) == 1 and any(list_image_folders(os.path.join(folder, divided[0], subfolder))
+    if len(divided) == 1 and any(list_sample_folders(os.path.join(folder, divided[0], subfolder), modality)
                                  for subfolder in list_split_folders(divided[0])):
         name = replace_surrogates(divided[0])
         raise UserError(f"{folder} is ambiguous: {name}/ is either a dataset with splits, or a class; give "
-                        f"{folder}/{name}, or move the images of the class up into {name}/")
+                        f"{folder}/{name}, or move the {modality.plural} of the class up into {name}/")
     if len(divided) > 1:
         name = replace_surrogates(divided[0])
         first, second = map(replace_surrogates, list_split_folders(divided[0])[:2])
@@ -164,107 +171,115 @@ def check_inner_splits(folder, classes):
                         f"{first} and {second}")
 
 
-def check_repeated_subfolders(folder, folders):
-    """Raise UserError if all folders contain the same folders and no images: these are the classes, or parts of one.
+def check_repeated_subfolders(folder, modality, folders):
+    """Raise UserError if all folders contain the same folders and no samples: these are the classes, or parts of one.
 
     Such are several versions of one dataset, color/CLASS and grayscale/CLASS, and splits under other names.
     """
-    subfolders = [[] if count_images(os.path.join(folder, name)) else list_image_folders(os.path.join(folder, name))
-                  for name in folders]
+    subfolders = [[] if count_samples(os.path.join(folder, name), modality) else
+                  list_sample_folders(os.path.join(folder, name), modality) for name in folders]
     common = sorted(set.intersection(*map(set, subfolders))) if len(folders) > 1 else []
     if len(common) > 1 and len(common) == min(map(len, subfolders)):
         first, second, third, fourth = map(replace_surrogates, (*folders[:2], *common[:2]))
         raise UserError(f"{folder} is ambiguous: {first}/ and {second}/ both contain folders {third} and {fourth}, "
                         f"which are either the classes, or parts of the classes {first} and {second}; if they are the "
                         f"classes, give {folder}/{first}, or rename splits to train, val and test; if not, move the "
-                        f"images of {first}/{third} and the like up into {first}/")
+                        f"{modality.plural} of {first}/{third} and the like up into {first}/")
 
 
-def resolve_split_folders(folder, splits):
+def resolve_split_folders(folder, modality, splits):
     """Return {split: path} of folders {name: split}; raise UserError for duplicate or ambiguous splits."""
+    parts = resolve_split_names(folder, modality, splits, "/")
+    return {split: unwrap_split_folder(folder, modality, name) for split, name in parts.items()}
+
+
+def resolve_split_names(source, modality, splits, suffix=""):
+    """Return {split: name} of {name: split}, the training split first; UserError for duplicate or ambiguous splits.
+
+    source: the folder or file with the splits. suffix: of the names in messages.
+    """
     parts = {}
     missing = [split for split in ("validation", "test") if split not in splits.values()]
     for name, split in splits.items():
         if split == "eval":
             if len(missing) != 1:
-                raise UserError(f"{folder} is ambiguous: {replace_surrogates(name)}/ is either the validation "
+                raise UserError(f"{source} is ambiguous: {replace_surrogates(name)}{suffix} is either the validation "
                                 "split, or the test split; rename it to val or test")
             [split] = missing
         if split in parts:
-            raise UserError(f"{folder} is ambiguous: either {replace_surrogates(parts[split])}/ is the {split} split, "
-                            f"or {replace_surrogates(name)}/ is; move the images into one of them, or rename the other")
+            raise UserError(f"{source} is ambiguous: either {replace_surrogates(parts[split])}{suffix} is the {split} "
+                            f"split, or {replace_surrogates(name)}{suffix} is; move the {modality.plural} into one of "
+                            "them, or rename the other")
         parts[split] = name
-    return {split: unwrap_split_folder(folder, parts[split]) for split in ("train", "validation", "test")
-            if split in parts}
+    return {split: parts[split] for split in ("train", "validation", "test") if split in parts}
 
 
-def unwrap_split_folder(folder, path):
+def unwrap_split_folder(folder, modality, path):
     """Return the path of a split, or of its only subfolder if that has the name of the same split."""
-    subfolders = list_image_folders(os.path.join(folder, path))
+    subfolders = list_sample_folders(os.path.join(folder, path), modality)
     if (len(subfolders) == 1 and parse_split_name(subfolders[0]) == parse_split_name(path)
-            and count_images(os.path.join(folder, path)) == 0):
-        if list_image_folders(os.path.join(folder, path, subfolders[0])):
+            and count_samples(os.path.join(folder, path), modality) == 0):
+        if list_sample_folders(os.path.join(folder, path, subfolders[0]), modality):
             return f"{path}/{subfolders[0]}"
     return path
 
 
-def list_folders(folder, skipped, prefix=""):
+def list_folders(folder, modality, skipped, prefix=""):
     """Return the names of the subfolders, including links; hidden folders, run directories etc. go to `skipped`."""
-    with image_files.scan_folder(folder) as entries:
+    with sample_files.scan_folder(folder) as entries:
         entries = sorted(entries, key=lambda entry: entry.name)
     names = []
     for entry in entries:
-        if not image_files.is_folder(entry, follow_links=True):
+        if not sample_files.is_folder(entry, follow_links=True):
             if entry.is_symlink() and not os.path.exists(entry.path):  # possibly a class
-                skipped.special.append(f"{prefix}{entry.name} ({image_files.describe_special_file(entry.path)})")
+                skipped.special.append(f"{prefix}{entry.name} ({sample_files.describe_special_file(entry.path)})")
             continue
-        if image_files.is_skipped_folder(entry.path, prefix + entry.name, skipped):
+        if sample_files.is_skipped_folder(entry.path, prefix + entry.name, skipped):
             continue
-        if entry.name.lower() == RUNS_FOLDER and not count_images(entry.path):
+        if entry.name.lower() == RUNS_FOLDER and not count_samples(entry.path, modality):
             skipped.runs.append(prefix + entry.name)
             continue
         target = os.path.join(os.path.realpath(entry.path), "") if entry.is_symlink() else None
         if target and os.path.join(os.path.realpath(folder), "").startswith(target):
-            skipped.links.append(prefix + entry.name)  # to a parent folder: its images would be listed twice
+            skipped.links.append(prefix + entry.name)  # to a parent folder: its samples would be listed twice
             continue
         names.append(entry.name)
     return names
 
 
-def list_image_folders(folder):
-    """Return the names of the subfolders that contain images at any depth."""
-    return [name for name in list_folders(folder, image_files.SkippedEntries())
-            if has_image(os.path.join(folder, name))]
+def list_sample_folders(folder, modality):
+    """Return the names of the subfolders that contain samples at any depth."""
+    return [name for name in list_folders(folder, modality, sample_files.SkippedEntries())
+            if has_sample(os.path.join(folder, name), modality)]
 
 
-def has_image(folder):
-    """Return whether a folder contains an image at any depth."""
-    extensions = image_formats.list_image_extensions()
+def has_sample(folder, modality):
+    """Return whether a folder contains a sample of a Modality at any depth."""
+    extensions = sample_files.list_extensions(modality)
 
     def search(folder):
-        with image_files.scan_folder(folder) as entries:
-            return any(search(entry.path) if is_folder(entry) else is_image_file(entry, extensions) for entry in entries
-                       if not (is_folder(entry)
-                               and image_files.is_skipped_folder(entry.path, "", image_files.SkippedEntries())))
+        with sample_files.scan_folder(folder) as entries:
+            return any(search(entry.path) if is_folder(entry) else is_sample_file(entry, extensions)
+                       for entry in entries if not (is_folder(entry) and sample_files.is_skipped_folder(
+                           entry.path, "", sample_files.SkippedEntries())))
 
     return search(folder)
 
 
-def is_image_file(entry, extensions):
+def is_sample_file(entry, extensions):
     return (image_formats.get_extension(entry.name) in extensions and not is_junk_file(entry.name)
             and is_regular_file(entry))
 
 
-def count_images(folder):
-    """Return the number of images directly in a folder."""
-    extensions = image_formats.list_image_extensions()
-    with image_files.scan_folder(folder) as entries:
-        return sum(1 for entry in entries if is_image_file(entry, extensions))
+def count_samples(folder, modality):
+    """Return the number of samples of a Modality directly in a folder."""
+    extensions = sample_files.list_extensions(modality)
+    with sample_files.scan_folder(folder) as entries:
+        return sum(1 for entry in entries if is_sample_file(entry, extensions))
 
 
-def note_loose_images(folder, path):
-    """Return a tuple with the note on images next to class folders, which have no class; () if there are none."""
-    count = count_images(folder)
+def note_loose_samples(folder, modality, path):
+    """Return a tuple with the note on samples next to class folders, which have no class; () if there are none."""
+    count = count_samples(folder, modality)
     location = f"in {replace_surrogates(path)} " if path else ""
-    return (f"ignored: {count:,} {'image' if count == 1 else 'images'} {location}next to the class folders",) \
-        if count else ()
+    return (f"ignored: {modality.format_count(count)} {location}next to the class folders",) if count else ()

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data import datasets, image_folder
+from zoo.data import datasets
 from zoo.data.array_labels import convert_array_pair
 from zoo.data.arrays import (NPZ_LAYOUTS, convert_images, get_total_memory, make_npz_layout_error,
                              normalize_array_names)
 from zoo.data.dataset_info import DATASETS, SPLITS
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_layout import FOLDER_SPLITS, parse_split_name
+from zoo.data.folder_listing import list_samples
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
 from zoo.data.loading import get_source_kind, resolve_shape, split_nested_pairs
 from zoo.data.sources import check_source_arguments
@@ -106,7 +107,7 @@ def select_labeled_pair(source, split_name):
 
 
 def load_labeled_folder(folder, class_names, shape, split_name, labels_from, white_levels=None):
-    listing = image_folder.list_images(folder, labels_from)
+    listing = list_samples(folder, IMAGE, labels_from)
     has_splits = bool((listing.split_ids > 0).any())
     indices = np.arange(len(listing))
     if has_splits:

@@ -66,7 +66,7 @@ def select_labeled_split(dataset, class_names, split_name):
 
 def load_labeled_files(path, class_names, length, vocabulary, split_name):
     """Return the LabeledImages of a folder or .csv file."""
-    listing = text_files.list_texts(path)
+    listing, texts = text_files.list_texts(path)
     has_splits, indices = bool((listing.split_ids > 0).any()), np.arange(len(listing))
     if has_splits:
         indices = np.flatnonzero(listing.split_ids == FOLDER_SPLITS.index(split_name))
@@ -74,7 +74,7 @@ def load_labeled_files(path, class_names, length, vocabulary, split_name):
         raise make_missing_split_error(path, split_name, {FOLDER_SPLITS[split_id]
                                                           for split_id in np.unique(listing.split_ids)} - {""})
     labels = match_labels(listing.labels[indices], listing.class_names, class_names, path)
-    tokens, counts = encode_texts(listing.texts, indices, vocabulary, length)
+    tokens, counts = encode_texts(texts, indices, vocabulary, length)
     return LabeledImages(Split(tokens, labels, np.arange(len(labels))), str(path.absolute()),
                          split_name if has_splits else None,
                          (*listing.notes, *describe_unknown_words(split_name, *counts)))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.utils.io import replace_surrogates
 
 
 def has_texts(values):
@@ -23,7 +24,7 @@ def convert_texts(values, split):
         if invalid is not None:
             raise UserError(f"the {split} texts must be str; the one at index {invalid} is of type "
                             f"{type(texts[invalid]).__name__}")
-        return texts
+        return [*map(replace_surrogates, texts)]  # halves of an emoji, where a text was cut, cannot be encoded
     try:
         ids = np.asarray(values)
     except (TypeError, ValueError, RuntimeError):  # lists of different lengths; tensors on a GPU

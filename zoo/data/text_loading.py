@@ -8,7 +8,7 @@ import numpy as np
 from zoo.data import array_labels, splits, text_files
 from zoo.data.dataset_info import SPLITS, DatasetInfo, get_dataset_info, select_label_set
 from zoo.data.datasets import Dataset, locate_or_download
-from zoo.data.image_folder import resolve_folder_splits
+from zoo.data.folder_listing import check_several_classes, resolve_folder_splits
 from zoo.data.imdb import read_imdb
 from zoo.data.loading import resolve_array_pairs
 from zoo.data.sources import describe_source
@@ -21,6 +21,7 @@ from zoo.utils.io import expand_user, replace_surrogates
 
 SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, or a pair "
            "(texts, labels)")
+UNLABELED_CLASS = "unsup"  # in the folder train of the original IMDB files
 
 
 def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=None, data_dir=None, limit=None,
@@ -46,15 +47,23 @@ def load_text_files(path, length, size, limit=None):
 
     length: in tokens. size: maximum number of token ids. limit: maximum number of texts in each split.
     """
-    listing = text_files.list_texts(path)
-    if len(listing.class_names) < 2:
-        raise UserError(f"{path} has a single class, {listing.class_names[0]!r}; a classifier needs at least two")
-    indices, notes = resolve_folder_splits(listing, limit, TEXT.plural)
-    sources = {split: (listing.texts, listing.labels, part) for split, part in indices.items()}
+    listing, texts = text_files.list_texts(path)
+    check_several_classes(listing, TEXT)
+    check_labeled(listing)
+    indices, notes = resolve_folder_splits(listing, TEXT, limit)
+    sources = {split: (texts, listing.labels, part) for split, part in indices.items()}
     vocabulary, parts, unknown_notes = encode_splits(sources, length, size, path)
     name = replace_surrogates(path.absolute().stem if path.is_file() else path.absolute().name)
     return make_text_dataset(name, str(path.absolute()), listing.class_names, parts, vocabulary, length,
                              (*listing.notes, *notes, *unknown_notes), {"kind": "texts", "vocabulary": size})
+
+
+def check_labeled(listing):
+    """Raise UserError if one of the classes of a SampleListing is IMDB's folder of reviews without a label."""
+    if UNLABELED_CLASS in listing.class_names:
+        raise UserError(f"{listing.folder} has a class {UNLABELED_CLASS!r}, which is what IMDB calls its unlabeled "
+                        f"reviews; move them out of {listing.folder}, or if they are a class, rename it, for example "
+                        f"to {UNLABELED_CLASS}_class")
 
 
 def load_text_arrays(pairs, length, size, *, id_length=None, class_names=None, limit=None):

@@ -48,8 +48,8 @@ def make_id_vocabulary(size):
 
 
 def parse_vocabulary(text):
-    """Return the Vocabulary of the content of WORDS_FILE."""
-    return Vocabulary(tuple(text.split("\n")[:-1]))
+    """Return the Vocabulary of the content of WORDS_FILE, whose lines may end as on Windows."""
+    return Vocabulary(tuple(word.removesuffix("\r") for word in text.split("\n")[:-1]))
 
 
 def encode_ranks(ranks, length, size):

@@ -5,10 +5,11 @@ import os
 import numpy as np
 from PIL import Image
 
-from zoo.data import image_files, image_io
+from zoo.data import image_io, sample_files
 from zoo.data.labeled_images import load_labeled_images
 from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 from zoo.training.backend import import_keras
 from zoo.utils.io import expand_user
 
@@ -29,7 +30,7 @@ class ImageReader:
 
     def find_files(self, paths):
         """Return (files, notes) of `paths`, files or folders; UserError where there are none."""
-        return image_files.find_image_files(paths)
+        return sample_files.find_sample_files(paths, IMAGE)
 
     def prepare_files(self, files):
         """Yield lists of (path, PreparedImage or UserError), sized to fit memory."""

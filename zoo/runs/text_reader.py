@@ -34,7 +34,7 @@ class TextReader:
 
     def find_files(self, paths):
         """Return (files, notes) of `paths`, files or folders; UserError where there are none."""
-        return text_files.find_text_files(paths), ()
+        return text_files.find_text_files(paths)
 
     def prepare_text(self, text):
         """Return the PreparedText of a str."""

@@ -108,9 +108,9 @@ def remove_stale_scratch_files(folder):
 
 
 def write_text(path, text):
-    """Write `text` to `path` as UTF-8, atomically."""
+    """Write `text` to `path` as UTF-8, atomically; its line ends are written as they are, on Windows too."""
     with atomic_write(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8", newline="\n")
 
 
 def open_regular_file(path):
@@ -142,7 +142,8 @@ def describe_file_kind(mode):
 
 
 def replace_surrogates(name):
-    """Return a file name as text that can be written anywhere: bytes that are not valid UTF-8 become U+FFFD."""
+    """Return a text, such as a file name, that can be written anywhere: bytes that are not valid UTF-8 become U+FFFD.
+    """
     return SURROGATE.sub("\ufffd", str(name))
 
 

@@ -1,4 +1,7 @@
-"""Listing the image files below a folder, and the entries that are ignored. No file is opened."""
+"""Listing the files below a folder that are samples, images or texts, and the entries that are ignored.
+
+No file is opened. Which files are samples is determined by their extension and the Modality.
+"""
 
 import contextlib
 import os
@@ -8,6 +11,7 @@ from dataclasses import dataclass, field
 
 from zoo.data import image_formats
 from zoo.errors import UserError
+from zoo.modality import MODALITIES
 from zoo.utils.io import describe_file_kind, expand_user, replace_surrogates
 
 # Files and folders that operating systems and programs create, in lower case.
@@ -28,8 +32,8 @@ class SkippedEntries:
     extensions: Counter = field(default_factory=Counter)
     special: list = field(default_factory=list)
 
-    def format_notes(self):
-        """Return the notes on these entries, a tuple of lines."""
+    def format_notes(self, modality):
+        """Return the notes on these entries of a folder of samples of a Modality, a tuple of lines."""
         lines = []
         if self.folders:
             lines.append(f"ignored: hidden and system folders: {format_names(self.folders)}")
@@ -38,7 +42,7 @@ class SkippedEntries:
         if self.links:
             lines.append(f"ignored: links to folders, which are not followed: {format_names(self.links)}")
         if self.extensions:
-            lines.append(f"ignored: {describe_extensions(self.extensions)}")
+            lines.append(f"ignored: {describe_extensions(self.extensions, modality)}")
         if self.special:
             lines.append(f"ignored: not regular files: {format_names(self.special)}")
         return tuple(lines)
@@ -50,8 +54,8 @@ def format_names(names):
     return ", ".join(map(replace_surrogates, names[:MAX_ENTRIES_SHOWN])) + more
 
 
-def describe_extensions(extensions):
-    """Return a description of a Counter of the extensions of ignored files."""
+def describe_extensions(extensions, modality):
+    """Return a description of a Counter of the extensions of files that are not samples of a Modality."""
     counts = [f"{count:,} {replace_surrogates(extension) or 'without an extension'}" for extension,
               count in extensions.most_common(MAX_ENTRIES_SHOWN)]
     others = sum(extensions.values()) - sum(count for _, count in extensions.most_common(MAX_ENTRIES_SHOWN))
@@ -59,23 +63,37 @@ def describe_extensions(extensions):
     count = sum(extensions.values())
     plugins = sorted({plugin for extension in extensions if (plugin := image_formats.find_plugin(extension))})
     hint = f"; pip install {plugins[0]} to read phone photos" if plugins else ""
-    return (f"{count:,} {'file' if count == 1 else 'files'} whose {'extension' if count == 1 else 'extensions'} "
-            f"{'is not that of an image' if count == 1 else 'are not those of images'}: {', '.join(counts)}{hint}")
+    kind = (f"extension is not that of {modality.name_with_article}" if count == 1 else
+            f"extensions are not those of {modality.plural}")
+    return f"{count:,} {'file' if count == 1 else 'files'} whose {kind}: {', '.join(counts)}{hint}"
 
 
-def walk_images(folder, skipped, prefix=""):
-    """Yield the paths, relative to `folder`, of its images at any depth, by name; links to folders are not followed.
+def suggest_modality(extensions, modality):
+    """Return a hint if files with these extensions are samples of another Modality, else ""."""
+    other = next((other for other in MODALITIES.values() if other is not modality
+                  and not list_extensions(other).isdisjoint(extensions)), None)
+    return f", or for {other.plural} use a model such as {other.model_example}" if other else ""
+
+
+def list_extensions(modality):
+    """Return the file extensions, such as ".png", of samples of a Modality, a frozenset."""
+    return modality.get_function("list_extensions")()
+
+
+def walk_samples(folder, modality, skipped, prefix=""):
+    """Yield the paths, relative to `folder`, of its samples at any depth, by name; links to folders are not followed.
 
     Ignored entries are added to `skipped`, with paths that begin with `prefix`.
     """
-    extensions = image_formats.list_image_extensions()
+    extensions = list_extensions(modality)
     with scan_folder(folder) as entries:
         entries = sorted(entries, key=lambda entry: entry.name)
     for entry in entries:
         path = prefix + entry.name
         if is_folder(entry):
             if not is_skipped_folder(entry.path, path, skipped):
-                yield from (f"{entry.name}/{file}" for file in walk_images(entry.path, skipped, f"{path}/"))
+                yield from (f"{entry.name}/{file}"
+                            for file in walk_samples(entry.path, modality, skipped, f"{path}/"))
         elif is_folder(entry, follow_links=True):
             skipped.links.append(path)
         elif not is_junk_file(entry.name):
@@ -137,30 +155,31 @@ def describe_special_file(path):
         return "a broken link" if stat.S_ISLNK(os.lstat(path).st_mode) else "unreadable"
 
 
-def find_image_files(paths):
-    """Return (image files, notes) of `paths`: the files themselves, and all images of folders at any depth, by name.
+def find_sample_files(paths, modality):
+    """Return (files, notes) of `paths`: the files themselves, and all samples of folders at any depth, by name.
 
     A file is listed as often as it is given, and once more only for the first of the folders that contain it, unless it
-    is given itself. Raises UserError for a path that does not exist, and for a folder without images.
+    is given itself. Raises UserError for a path that does not exist, and for a folder without samples.
     """
     paths = [*map(expand_user, paths)]
     files, skipped, listed = [], SkippedEntries(), {path for path in paths if not path.is_dir()}
     for path in paths:
         if path.is_dir():
             folder_skipped = SkippedEntries()
-            images = [path / file for file in walk_images(path, folder_skipped, os.path.join(path, ""))]
-            if not images:
-                reason = f": {'; '.join(folder_skipped.format_notes())}" if folder_skipped.format_notes() else ""
-                raise UserError(f"{path} contains no images{reason}; supported extensions: "
-                                f"{', '.join(sorted(image_formats.list_image_extensions()))}")
-            files += [image for image in images if image not in listed]
-            listed.update(images)
+            samples = [path / file for file in walk_samples(path, modality, folder_skipped, os.path.join(path, ""))]
+            if not samples:
+                notes = folder_skipped.format_notes(modality)
+                reason = f": {'; '.join(notes)}" if notes else ""
+                raise UserError(f"{path} contains no {modality.plural}{reason}; supported extensions: "
+                                f"{', '.join(sorted(list_extensions(modality)))}")
+            files += [sample for sample in samples if sample not in listed]
+            listed.update(samples)
             merge_skipped(skipped, folder_skipped)
         elif os.path.lexists(path):
             files.append(path)
         else:
-            raise UserError(f"{path} does not exist; give image files, or folders of them")
-    return files, skipped.format_notes()
+            raise UserError(f"{path} does not exist; give {modality.name} files, or folders of them")
+    return files, skipped.format_notes(modality)
 
 
 def merge_skipped(skipped, other):
