@@ -64,7 +64,8 @@ def find_split_folders(folder, modality, labels_from, skipped):
             name = replace_surrogates(split_folders[0])
             plural = modality.plural
             raise UserError(f"{folder} is ambiguous: {name}/ is either a split, without training {plural} in a folder "
-                            f"train, or a folder like any other; move the other {plural} into train/, or rename {name}/")
+                            f"train, or a folder like any other; move the other {plural} into train/, or rename "
+                            f"{name}/")
     else:
         parts = find_nested_splits(folder, modality, folders, split_folders)
     if not parts:
