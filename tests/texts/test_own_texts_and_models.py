@@ -8,6 +8,7 @@ import pytest
 from helpers import check_message, make_topic_texts
 
 import zoo
+from zoo.cli import train
 from zoo.errors import UserError
 
 
@@ -39,6 +40,19 @@ def test_a_run_on_token_ids(topics, review, tmp_path):
     vocabulary = zoo.load_data(topics, shape=(30,), vocabulary=60).files["words.txt"]
     (run.path / "words.txt").write_text(vocabulary)  # as the message says
     assert run.predict(review).shape == (1, 2)
+
+
+def test_a_run_on_token_ids_in_a_file(topics, tmp_path):
+    dataset = zoo.load_data(topics, shape=(30,), vocabulary=60, limit=100)
+    (ids, labels), (test_ids, test_labels) = (split.batch(np.arange(len(split))) for split in (dataset.train,
+                                                                                               dataset.test))
+    np.savez(tmp_path / "ids.npz", x_train=ids, y_train=labels, x_test=test_ids, y_test=test_labels)
+    assert train.main(["text_cnn", "--data", str(tmp_path / "ids.npz"), "--model-option", "vocabulary=60", "--width",
+                       "0.05", "--epochs", "1", "--output-dir", str(tmp_path), "--name", "a"]) == 0
+    run = zoo.Run(tmp_path / "a")
+    assert run.config["dataset"]["kind"] == "npz" and run.config["dataset"]["vocabulary"] == 60
+    assert run.evaluate()["accuracy"] == run.evaluate(tmp_path / "ids.npz")["accuracy"]
+    assert run.resume(epochs=2, verbose=False).history["epoch"] == [1, 2]
 
 
 def make_own_model(output="softmax", padding="valid", **inputs):

@@ -112,6 +112,36 @@ def test_a_dataset_with_more_token_ids_than_the_model(tmp_path):
     check_message(error.value, "vocabulary=30", "vocabulary=29")
 
 
+def write_npz(path, ids=TRAIN_IDS, **others):
+    np.savez(path, x_train=np.array(ids), y_train=[0, 1, 0, 1], x_test=np.array(ids[:2]), y_test=[0, 1], **others)
+    return path
+
+
+def test_token_ids_in_an_npz_file(tmp_path):
+    validation = {"x_val": np.array(TRAIN_IDS)[:3], "y_val": np.array([0, 1, 0])}
+    dataset = load_data(write_npz(tmp_path / "ids.npz", **validation, extra=[1]), shape=(100,), vocabulary=8,
+                        class_names=["cat", "dog"])
+    assert [split.images[:].tolist() for split in (dataset.train, dataset.validation, dataset.test)] == [
+        TRAIN_IDS, TRAIN_IDS[:3], TRAIN_IDS[:2]]
+    assert (dataset.info.name, dataset.info.shape, dataset.info.class_names) == ("ids", (4,), ("cat", "dog"))
+    assert (dataset.source, dataset.origin["kind"]) == (str(tmp_path / "ids.npz"), "npz")
+    assert dataset.notes == ("ignored: the arrays extra",)
+
+
+@pytest.mark.parametrize("content, arguments, parts", [
+    ({}, {"shape": (4,), "vocabulary": 6}, ("ids.npz", 6, 5)),
+    ({}, {"sequence_length": 5}, ("ids.npz", 4, 5)),
+    ({}, {"shape": (28, 28, 1)}, ("ids.npz", "(4, 4)")),
+    ({"ids": np.zeros((4, 8, 8), np.uint8)}, {"shape": (4,)}, ("ids.npz", "images", "texts")),
+    ({"ids": np.zeros((4, 8))}, {"shape": (4,)}, ("ids.npz", "token ids", "float64")),
+    ({"x_val": np.array(TRAIN_IDS)}, {"shape": (4,)}, ("ids.npz", "y_val", "texts")),
+])
+def test_refused_npz_files(content, arguments, parts, tmp_path):
+    with pytest.raises(UserError) as error:
+        load_data(write_npz(tmp_path / "ids.npz", **content), **arguments)
+    check_message(error.value, *parts)
+
+
 # Labelled texts for a trained model
 
 def load_labeled(source, vocabulary=Vocabulary(("dog", "the")), **arguments):  # the ids 4 and 5
@@ -140,6 +170,16 @@ def test_refused_labelled_texts(source, arguments, parts):
     with pytest.raises(UserError) as error:
         load_labeled(source, **arguments)
     check_message(error.value, *parts)
+
+
+def test_labelled_token_ids_in_an_npz_file(tmp_path):
+    path = write_npz(tmp_path / "ids.npz")
+    labeled = load_labeled(path, make_id_vocabulary(7))
+    assert (labeled.split.images[:].tolist(), labeled.split.labels.tolist()) == (TRAIN_IDS[:2], [0, 1])
+    assert (labeled.split_name, labeled.source) == ("test", str(path))
+    with pytest.raises(UserError) as error:
+        load_labeled(path, make_id_vocabulary(7), split_name="validation")
+    check_message(error.value, path, "validation")
 
 
 @pytest.mark.parametrize("split, count", [("test", 40), ("validation", 20)])

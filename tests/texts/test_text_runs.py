@@ -104,7 +104,7 @@ def test_evaluating(run, topics, tmp_path, capsys):
 
 
 def write_npz(path):
-    np.savez(path, x_test=np.zeros((4, 30), int), y_test=[0, 1, 0, 1])
+    np.savez(path, x_test=np.zeros((4, 28, 28), np.uint8), y_test=[0, 1, 0, 1])
     return path
 
 

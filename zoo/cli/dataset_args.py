@@ -5,10 +5,10 @@ from dataclasses import replace
 from zoo import registry
 from zoo.cli import common
 from zoo.data import dataset_info
-from zoo.data.sources import SAMPLES_BY_KIND, get_path_kind
+from zoo.data.sources import get_path_kind
 from zoo.errors import UserError
 from zoo.modality import override_size
-from zoo.training.run_config_factory import check_modality, check_sample_modality, refuse_finetuning
+from zoo.training.run_config_factory import check_modality, check_source_modality, refuse_finetuning
 from zoo.utils.io import expand_user
 from zoo.weights import pretrained
 
@@ -49,9 +49,8 @@ def check_images(arguments):
         refuse_finetuning(model_info)
         pretrained.check_weights(arguments.weights, model_info.name)
     kind = get_path_kind(arguments.dataset)
-    if kind in SAMPLES_BY_KIND:
-        check_sample_modality(model_info, SAMPLES_BY_KIND[kind], arguments.dataset)
     if kind != "name":
+        check_source_modality(model_info, arguments.dataset)
         return
     check_modality(model_info, dataset_info.DATASETS[arguments.dataset])
     for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):

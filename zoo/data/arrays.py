@@ -10,7 +10,7 @@ import numpy as np
 from zoo.data import splits
 from zoo.data.array_labels import (convert_array_pair, convert_to_array, limit_array_splits, resolve_array_splits,
                                    resolve_class_names)
-from zoo.data.formats import read_npz_arrays, read_npz_sizes
+from zoo.data.formats import read_npz_arrays, read_npz_shapes, read_npz_sizes
 from zoo.data.dataset_info import DATASETS, SPLITS, DatasetInfo
 from zoo.data.datasets import Dataset
 from zoo.data.pixel_values import CHUNK_SIZE, to_uint8
@@ -145,17 +145,28 @@ def load_npz(path, *, class_names=None, limit=None):
         UserError: for a file that is not an .npz file, is damaged, lacks these arrays, or has arrays that `load_arrays`
             rejects.
     """
+    def load(pairs, **description):
+        return load_arrays(**pairs, class_names=class_names, limit=limit, **description)
+
+    return load_npz_pairs(path, IMAGE, load)
+
+
+def load_npz_pairs(path, modality, load):
+    """Return the Dataset of an .npz file with samples of a Modality; see `load_npz`.
+
+    load: a function of {split: (samples, labels)}, and the name and source of the dataset.
+    """
     path = expand_user(path).absolute()
     try:
         array_names = read_npz_sizes(path)
-        names = find_npz_splits(path, array_names)
+        names = find_npz_splits(path, array_names, modality)
         arrays = read_npz_arrays(path, tuple(names.values()), get_total_memory())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     pairs = dict(zip(names, arrays, strict=True))
     name = replace_surrogates(path.name if path.stem in DATASETS else path.stem)
     try:
-        dataset = load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
+        dataset = load(pairs, name=name, source=str(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     ignored = [replace_surrogates(name) for name in array_names if not any(name in pair for pair in names.values())]
@@ -163,18 +174,19 @@ def load_npz(path, *, class_names=None, limit=None):
     return replace(dataset, origin={**dataset.origin, "kind": "npz"}, notes=(*notes, *dataset.notes))
 
 
-def find_npz_splits(path, array_names):
-    """Return {split: (name of its images, name of its labels)} for a file with the arrays `array_names`."""
+def find_npz_splits(path, array_names, modality):
+    """Return {split: (name of its samples, name of its labels)} for a file with the arrays `array_names`."""
     present = normalize_array_names(array_names)
     for layout in NPZ_LAYOUTS:
         if layout["train"][0] in present:
             names = {split: pair for split, pair in layout.items() if set(pair) & set(present)}
             missing = [name for pair in names.values() for name in pair if name not in present]
             if missing:
-                raise UserError(f"{', '.join(missing)} missing from {path}; images and labels must come in pairs")
-            return {split: (present[images], present[labels]) for split, (images, labels) in names.items()}
+                raise UserError(f"{', '.join(missing)} missing from {path}; {modality.plural} and labels must come in "
+                                "pairs")
+            return {split: (present[samples], present[labels]) for split, (samples, labels) in names.items()}
     supported = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in NPZ_LAYOUTS)
-    raise make_npz_layout_error(path, array_names, f"{supported}, of which only those of train are required")
+    raise make_npz_layout_error(path, array_names, modality, f"{supported}, of which only those of train are required")
 
 
 def normalize_array_names(names):
@@ -183,17 +195,30 @@ def normalize_array_names(names):
     return {VALIDATION_WORD.sub("val", name.lower()): name for name in reversed([*names])}
 
 
+def has_image_arrays(path):
+    """Return whether an .npz file has images for certain, arrays of more than two axes.
+
+    Token ids (n, length) have two. False for a file that cannot be read, too, which its reader reports.
+    """
+    try:
+        shapes = read_npz_shapes(expand_user(path))
+    except (OSError, UserError):
+        return False
+    return any(len(shapes[name]) > 2 for name in find_image_arrays(shapes))
+
+
 def find_image_arrays(names):
     """Return those of the names of arrays that are in NPZ_LAYOUTS."""
     present = normalize_array_names(names)
     return [present[name] for layout in NPZ_LAYOUTS for pair in layout.values() for name in pair if name in present]
 
 
-def make_npz_layout_error(path, array_names, needed):
+def make_npz_layout_error(path, array_names, modality, needed):
     """Return the UserError for an .npz file without arrays of NPZ_LAYOUTS; needed: text listing the required ones."""
     if any(map(WEIGHT_NAME.fullmatch, array_names)):
-        return UserError(f"{path} contains the weights of a model ({format_array_names(array_names)}), not images and "
-                         f"labels; weights are given as weights=..., and data must have the arrays {needed}")
+        return UserError(f"{path} contains the weights of a model ({format_array_names(array_names)}), not "
+                         f"{modality.plural} and labels; weights are given as weights=..., and data must have the "
+                         f"arrays {needed}")
     return UserError(f"{path} contains the arrays {format_array_names(array_names) or 'none'}; required are {needed}")
 
 

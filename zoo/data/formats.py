@@ -64,6 +64,7 @@ def read_mnist_npz(layout, info):
 # Exceptions of zipfile and NumPy for a damaged .npz file, besides OSError.
 NPZ_ERRORS = (ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, OverflowError, SyntaxError,
               struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+NPY_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npz_sizes(path):
@@ -74,6 +75,20 @@ def read_npz_sizes(path):
     except NPZ_ERRORS:
         raise UserError(f"{path} is truncated or not an .npz file ({path.stat().st_size:,} bytes); "
                         f"download it again") from None
+
+
+def read_npz_shapes(path):
+    """Return {name: shape} of the arrays in an .npz file, read from their headers."""
+    shapes = {}
+    try:
+        with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as header:
+                    shape, _, _ = NPY_HEADER_READERS[np.lib.format.read_magic(header)](header)
+                shapes[member.filename.removesuffix(".npy")] = shape
+    except NPZ_ERRORS as error:
+        raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); download it again") from None
+    return shapes
 
 
 def read_npz_arrays(path, groups, max_bytes):
@@ -90,7 +105,8 @@ def read_npz_arrays(path, groups, max_bytes):
     except NPZ_ERRORS as error:
         if "allow_pickle" in str(error):
             raise UserError(f"{path} contains an array of Python objects, which are not loaded, because they can "
-                            "execute code; save arrays of numbers, all images of one shape") from None
+                            "execute code; save arrays of numbers, all images of one shape, or texts as token ids "
+                            "padded to one length") from None
         raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); download it again") from None
 
 

@@ -9,13 +9,12 @@ import numpy as np
 
 from zoo.data import checks
 from zoo.data.array_pickle import read_object_array
-from zoo.data.formats import NPZ_ERRORS, check_labels, read_npz_arrays, read_npz_sizes
+from zoo.data.formats import NPY_HEADER_READERS, NPZ_ERRORS, check_labels, read_npz_arrays, read_npz_sizes
 from zoo.data.vocabulary import FIRST_WORD, Vocabulary, encode_ranks
 from zoo.errors import UserError
 from zoo.utils.io import read_json
 
 MAX_BYTES = 512 * 2**20  # of the uncompressed arrays; the published file has less than a tenth
-HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_imdb(layout, info, length, size):
@@ -45,7 +44,7 @@ def read_npz_member(path, name):
         raise UserError(f"{path} has no array {name}, or is larger than the full dataset; download it again")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-            _, _, dtype = HEADER_READERS[np.lib.format.read_magic(file)](file)
+            _, _, dtype = NPY_HEADER_READERS[np.lib.format.read_magic(file)](file)
             if dtype != np.dtype(object):
                 raise ValueError(f"it has the dtype {dtype}, not lists")
             return file.read()

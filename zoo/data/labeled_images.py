@@ -125,16 +125,22 @@ def load_labeled_folder(folder, class_names, shape, split_name, labels_from, whi
 
 def load_labeled_npz(path, class_names, shape, split_name):
     """Return all images of an .npz file with one pair of arrays, otherwise those of the split."""
-    try:
-        names, split_name = find_npz_pair(path, read_npz_sizes(path), split_name)
-        [pair] = read_npz_arrays(path, (names,), get_total_memory())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    pair, split_name = read_labeled_npz(path, split_name, IMAGE)
     return load_labeled_arrays(pair, str(path), class_names, shape, split_name)
 
 
-def find_npz_pair(path, array_names, split_name):
-    """Return (names of the arrays of images and labels in an .npz file, their split or None for all)."""
+def read_labeled_npz(path, split_name, modality):
+    """Return ((samples, labels), their split or None for all) of an .npz file with samples of a Modality."""
+    try:
+        names, split_name = find_npz_pair(path, read_npz_sizes(path), split_name, modality)
+        [pair] = read_npz_arrays(path, (names,), get_total_memory())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    return tuple(pair), split_name
+
+
+def find_npz_pair(path, array_names, split_name, modality):
+    """Return (names of the arrays of samples and labels in an .npz file, their split or None for all)."""
     present = normalize_array_names(array_names)
     for layout in NPZ_LAYOUTS:
         splits = {split: pair for split, pair in layout.items() if set(pair) & set(present)}
@@ -145,11 +151,12 @@ def find_npz_pair(path, array_names, split_name):
             names = splits["train" if is_single else split_name]
             missing = [name for name in names if name not in present]
             if missing:
-                raise UserError(f"{', '.join(missing)} missing from {path}; images and labels must come in pairs")
+                raise UserError(f"{', '.join(missing)} missing from {path}; {modality.plural} and labels must come in "
+                                "pairs")
             return tuple(present[name] for name in names), None if is_single else split_name
     pairs = [layout[split_name] for layout in NPZ_LAYOUTS]
     single_pair = f"; or {' and '.join(NPZ_LAYOUTS[0]['train'])} alone" if split_name == "test" else ""
-    raise make_npz_layout_error(path, array_names, f"{', or '.join(map(' and '.join, pairs))}{single_pair}")
+    raise make_npz_layout_error(path, array_names, modality, f"{', or '.join(map(' and '.join, pairs))}{single_pair}")
 
 
 def load_labeled_arrays(pair, source, class_names, shape, split_name):

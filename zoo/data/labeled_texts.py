@@ -8,7 +8,7 @@ from zoo.data.array_labels import convert_array_pair
 from zoo.data.dataset_info import get_dataset_info
 from zoo.data.folder_layout import FOLDER_SPLITS
 from zoo.data.labeled_images import (LabeledImages, check_max_label, check_split_name, make_missing_split_error,
-                                     match_labels, select_labeled_pair)
+                                     match_labels, read_labeled_npz, select_labeled_pair)
 from zoo.data.loading import get_source_kind, resolve_shape
 from zoo.data.sources import check_source_arguments
 from zoo.data.splits import Split
@@ -47,6 +47,10 @@ def load_labeled_texts(source, class_names, length, vocabulary, *, split_name="t
     if kind == "arrays":
         pair, split_name = select_labeled_pair(source, split_name)
         return load_labeled_text_arrays(pair, class_names, length, vocabulary, split_name)
+    if kind == "npz":
+        path = expand_user(source).absolute()
+        pair, split_name = read_labeled_npz(path, split_name, TEXT)
+        return load_labeled_text_arrays(pair, class_names, length, vocabulary, split_name, str(path))
     if kind == "name":
         return load_labeled_dataset(source, class_names, length, vocabulary, split_name, data_dir)
     if kind != "dataset":
@@ -80,17 +84,17 @@ def load_labeled_files(path, class_names, length, vocabulary, split_name):
                          (*listing.notes, *describe_unknown_words(split_name, *counts)))
 
 
-def load_labeled_text_arrays(pair, class_names, length, vocabulary, split_name):
+def load_labeled_text_arrays(pair, class_names, length, vocabulary, split_name, source="arrays"):
     """Return the LabeledImages of a pair (texts, labels) of arrays, whose labels are indices into `class_names`."""
     name, notes = split_name or "given", ()
     texts, labels, _ = convert_array_pair(pair, name, convert_texts, TEXT)
-    check_max_label(labels, class_names, "arrays")
+    check_max_label(labels, class_names, source)
     if isinstance(texts, list):
         tokens, counts = encode_texts(texts, range(len(texts)), vocabulary, length)
         notes = describe_unknown_words(name, *counts)
     else:
         tokens = check_token_ids(texts, length, len(vocabulary.words) + FIRST_WORD, f"{name} texts")
-    return LabeledImages(Split(tokens, labels, np.arange(len(labels))), "arrays", split_name, notes)
+    return LabeledImages(Split(tokens, labels, np.arange(len(labels))), source, split_name, notes)
 
 
 def load_labeled_dataset(name, class_names, length, vocabulary, split_name, data_dir=None):

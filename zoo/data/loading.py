@@ -3,10 +3,10 @@
 import os
 
 from zoo.data import image_folder
-from zoo.data.arrays import load_arrays, load_npz
+from zoo.data.arrays import has_image_arrays, load_arrays, load_npz
 from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
-from zoo.data.sources import SAMPLES_BY_KIND, SOURCE_KINDS, check_source_arguments, describe_source, get_path_kind
+from zoo.data.sources import SOURCE_KINDS, check_source_arguments, describe_source, get_path_kind
 from zoo.data.text_arrays import has_texts
 from zoo.errors import UserError
 from zoo.modality import IMAGE, TEXT, get_modality
@@ -27,8 +27,9 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
               `Training`, `valid` and `Testing`.
             - str or Path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and optionally x_val
               and y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
-            - for texts, a folder of class folders, `FOLDER/positive/1.txt`, with or without the splits above them; or a
-              .csv file whose first line names the columns, of which one is `text` and one `label`.
+            - for texts, a folder of class folders, `FOLDER/positive/1.txt`, with or without the splits above them; a
+              .csv file whose first line names the columns, of which one is `text`, one `label` and, optionally, one
+              `split`; or an .npz file with token ids in Keras's arrays.
             - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or
               (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1 or bool, which are
               multiplied by 255. Labels are integers from 0, (n,) or (n, 1), or one-hot, (n, classes).
@@ -135,9 +136,9 @@ def get_source_shape(kind, source):
         return source.info.shape
     if kind == "name":
         return DATASETS[source].shape
-    if kind in SAMPLES_BY_KIND:
-        return SAMPLES_BY_KIND[kind].shape_example
-    return TEXT.shape_example if kind == "arrays" and has_text_samples(source) else None
+    if kind == "npz":
+        return IMAGE.shape_example if has_image_arrays(source) else None
+    return TEXT.shape_example if kind == "csv" or kind == "arrays" and has_text_samples(source) else None
 
 
 def has_text_samples(source):

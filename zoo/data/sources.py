@@ -4,7 +4,6 @@ import os
 
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError, unknown_name_error
-from zoo.modality import IMAGE, TEXT
 from zoo.utils.io import expand_user
 
 # The arguments that apply to each kind of source.
@@ -12,7 +11,7 @@ SOURCE_ARGUMENTS = {
     "dataset": (),
     "arrays": ("validation_data", "test_data", "class_names", "limit", "sequence_length"),
     "folder": ("image_size", "labels_from", "invalid_images", "limit", "sequence_length"),
-    "npz": ("class_names", "limit"),
+    "npz": ("class_names", "limit", "sequence_length"),
     "csv": ("limit", "sequence_length"),
     "name": ("data_dir", "label_mode", "limit", "sequence_length"),
 }
@@ -22,7 +21,6 @@ SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder":
 SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a .csv file of texts, a pair of "
                 "arrays, (images, labels) or (texts, labels), or a zoo.Dataset")
 KINDS_BY_SUFFIX = {".npz": "npz", ".csv": "csv"}
-SAMPLES_BY_KIND = {"npz": IMAGE, "csv": TEXT}  # the modality of what is in a file
 FILE_HINTS = {  # for files of other kinds
     (".h5", ".hdf5", ".keras", ".safetensors", ".pt", ".pth", ".ckpt", ".bin"): "; weights are given as weights=...",
     (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"): "; unpack an archive, and give its folder"}

@@ -1,11 +1,13 @@
 """Loading texts as a `zoo.Dataset`: IMDB, a folder of class folders, a .csv file, or arrays. No backend is loaded."""
 
+import functools
 import hashlib
 from dataclasses import replace
 
 import numpy as np
 
 from zoo.data import array_labels, splits, text_files
+from zoo.data.arrays import load_npz_pairs
 from zoo.data.dataset_info import SPLITS, DatasetInfo, get_dataset_info, select_label_set
 from zoo.data.datasets import Dataset, locate_or_download
 from zoo.data.folder_listing import check_several_classes, resolve_folder_splits
@@ -19,8 +21,8 @@ from zoo.errors import UserError
 from zoo.modality import TEXT, override_size
 from zoo.utils.io import expand_user, replace_surrogates
 
-SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, or a pair "
-           "(texts, labels)")
+SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, an .npz file, or "
+           "a pair (texts, labels)")
 UNLABELED_CLASS = "unsup"  # in the folder train of the original IMDB files
 
 
@@ -37,6 +39,10 @@ def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=No
     if kind == "arrays":
         pairs = resolve_array_pairs(source, validation_data, test_data)
         return load_text_arrays(pairs, length, size, id_length=sequence_length, class_names=class_names, limit=limit)
+    if kind == "npz":
+        return load_npz_pairs(source, TEXT, functools.partial(
+            load_text_arrays, length=length, size=size, id_length=sequence_length, class_names=class_names,
+            limit=limit))
     if kind not in ("folder", "csv"):
         raise UserError(f"{SOURCES}; got {source}")
     return load_text_files(expand_user(source), length, size, limit)
@@ -66,11 +72,12 @@ def check_labeled(listing):
                         f"to {UNLABELED_CLASS}_class")
 
 
-def load_text_arrays(pairs, length, size, *, id_length=None, class_names=None, limit=None):
+def load_text_arrays(pairs, length, size, *, id_length=None, class_names=None, limit=None, name="arrays",
+                     source="arrays"):
     """Return the Dataset of {split: (texts, labels)}; see `zoo.load_data`.
 
     Texts are str, which are brought to `length`; or token ids, whose words are not known. id_length: the length that
-    these must have; None: any.
+    these must have; None: any. name, source: of the dataset.
     """
     texts, labels, classes = {}, {}, 0
     for split, pair in pairs.items():
@@ -91,7 +98,7 @@ def load_text_arrays(pairs, length, size, *, id_length=None, class_names=None, l
         vocabulary, unknown_notes = make_id_vocabulary(size), ()
         parts = {split: Split(tokens.get(split, tokens["train"]), split_labels, part)
                  for split, (_, split_labels, part) in sources.items()}
-    return make_text_dataset("arrays", "arrays", names, parts, vocabulary, length, (*notes, *unknown_notes),
+    return make_text_dataset(name, source, names, parts, vocabulary, length, (*notes, *unknown_notes),
                              {"kind": "arrays", "vocabulary": size})
 
 

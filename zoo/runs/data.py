@@ -44,7 +44,8 @@ def find_run_dataset(run, config, data_dir=None):
         if data_dir is not None:  # the file, or the folder that contains it
             location = expand_user(data_dir)
             path = location / path.name if location.is_dir() else location
-        return load_data(path, limit=limit, class_names=info["class_names"])
+        return load_data(path, limit=limit, class_names=info["class_names"], shape=tuple(info["shape"]),
+                         vocabulary=info.get("vocabulary"))
     try:
         return get_modality(info["shape"]).get_function("reload_dataset")(run, config, data_dir)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
