@@ -49,7 +49,7 @@ def test_splits_under_names_that_contain_a_split_word(tmp_path):
     (("pos/train", "pos/test", "neg/train", "neg/test"), ("neg/train", "neg/test", "test/neg")),
     (("pos", "neg", "test"), ("test/", "test_class")),
     (("pos", "neg", "train"), ("train/", "train_class")),
-    (("train", "test"), ("train/", "test/", "test/positive")),
+    (("train", "test"), ("train/", "test/", "train/positive")),
     (("train/pos", "train/neg", "other"), ("train/", "other/")),
     (("reviews/pos", "reviews/neg"), ("'reviews'", "neg", "pos", "two")),
     (("train/pos", "train/neg", "val/pos", "valid/pos"), ("val/", "valid/")),
