@@ -115,8 +115,8 @@ BROUGHT = {  # module: what its paper contributed
         windows.""",
     "text_cnn_kim": """
         One convolution over word vectors, with windows of three widths and the maximum over the whole text of each
-        filter, is as accurate at classifying sentences as much more elaborate networks of its time. The paper compares random,
-        pretrained and fine-tuned word vectors; this is the network with random ones.""",
+        filter, is as accurate at classifying sentences as much more elaborate networks of its time. The paper compares
+        random, pretrained and fine-tuned word vectors; this is the network with random ones.""",
     "xception": """
         Inception taken to its limit: correlations across channels and across space are learned separately, by depthwise
         separable convolutions, in blocks with residual connections. With the parameters of Inception v3 it is slightly

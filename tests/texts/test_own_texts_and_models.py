@@ -48,8 +48,8 @@ def test_a_run_on_token_ids_in_a_file(topics, tmp_path):
                                                                                                dataset.test))
     np.savez(tmp_path / "ids.npz", x_train=ids, y_train=labels, x_test=test_ids, y_test=test_labels)
     assert train.main(["text_cnn", "--data", str(tmp_path / "ids.npz"), "--model-option", "vocabulary=60", "--width",
-                       "0.05", "--epochs", "1", "--set", "lr_schedule=constant", "--output-dir", str(tmp_path), "--name",
-                       "a"]) == 0
+                       "0.05", "--epochs", "1", "--set", "lr_schedule=constant", "--output-dir", str(tmp_path),
+                       "--name", "a"]) == 0
     run = zoo.Run(tmp_path / "a")
     assert run.config["dataset"]["kind"] == "npz" and run.config["dataset"]["vocabulary"] == 60
     assert run.evaluate()["accuracy"] == run.evaluate(tmp_path / "ids.npz")["accuracy"]

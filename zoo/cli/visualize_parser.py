@@ -43,7 +43,7 @@ def build_parser():
                          help="classes to explain with gradcam, saliency and occlusion: class names or labels with "
                               "commas between them; default: the three most probable classes")
     content.add_argument("--num-maps", metavar="N",
-                         help=f"number of feature maps to show of each layer, on the page and with --plot feature-maps, "
+                         help="number of feature maps to show of each layer, on the page and with --plot feature-maps: "
                               f"1 to {MAX_MAPS}; default: {NUM_MAPS}")
     content.add_argument("-o", "--output", metavar="FILE|FOLDER",
                          help="file to write: .html for the page, .png, .pdf or .svg with --plot; a folder gets the "

@@ -87,7 +87,8 @@ class FolderImages:
 
     def record_header(self, row, header):
         """Record the size, color and transparency of an image for `note_conversions`; return the kind of its pixels."""
-        self.sizes[row], self.is_grayscale[row], self.has_alpha[row] = header.size, header.is_grayscale, header.has_alpha
+        self.sizes[row], self.is_grayscale[row] = header.size, header.is_grayscale
+        self.has_alpha[row] = header.has_alpha
         return header.pixel_kind
 
     def run_in_threads(self, task, indices, description):

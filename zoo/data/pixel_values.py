@@ -36,8 +36,8 @@ def to_uint8(images):
         raise UserError(f"the {small} images have values up to {max_values[small]:g}, but the {large} images up to "
                         f"{max_values[large]:g}; give the floats of all splits on the same scale, 0 to 1 or 0 to 255")
     if scale == 1 and max_values[large] < MIN_PIXEL_MAXIMUM:
-        raise UserError(f"the {large} images are floats of at most {max_values[large]:g}, neither on the scale 0 to 1 nor "
-                        "0 to 255; clip them to 1, or give pixels from 0 to 255")
+        raise UserError(f"the {large} images are floats of at most {max_values[large]:g}, neither on the scale 0 to 1 "
+                        "nor 0 to 255; clip them to 1, or give pixels from 0 to 255")
     notes.append(f"the {' and '.join(max_values)} images are floats of at most {max_values[large]:g}: "
                  + ("assumed to be on the scale 0 to 1, multiplied by 255 and rounded" if scale == 255 else
                     "assumed to be on the scale 0 to 255, rounded"))

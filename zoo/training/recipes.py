@@ -159,8 +159,8 @@ NOTES_AUGMENTATION = {"digits": "rotation=25 shift=0.1", "mnist": "rotation=25 s
 
 
 # What belongs to an optimizer rather than to the model, for a recipe whose optimizer the user replaces by one of
-# another family. Keras's defaults, except for Adadelta: the learning rate of its paper (Zeiler 2012), and PyTorch's default;
-# with Keras's 0.001 it hardly moves. SGD keeps the momentum of the recipe.
+# another family. Keras's defaults, except for Adadelta: the learning rate of its paper (Zeiler 2012), and PyTorch's
+# default; with Keras's 0.001 it hardly moves. SGD keeps the momentum of the recipe.
 OPTIMIZER_DEFAULTS = {
     "sgd": {"learning_rate": 0.01}, "nesterov": {"learning_rate": 0.01},
     "rmsprop": {"learning_rate": 0.001, "momentum": 0.0, "epsilon": 1e-7},
