@@ -22,17 +22,29 @@ WIDTHS = [[4, 4], [8, 8], [16, 16, 16], [32, 32, 32], [32, 32, 32]]  # a sixteen
 MODEL_CONFIG = registry.resolve_model_config("vgg16", SHAPE, width=WIDTH)
 
 
-def build_vgg16(normalize=False):
-    """Build a narrow VGG-16 without its top, with the layer names of keras.applications."""
+def build_vgg16(after_conv=None):
+    """Build a narrow VGG-16 without its top, with the layer names of keras.applications.
+
+    after_conv: function of a tensor, applied after each convolution.
+    """
     image = x = keras.Input(SHAPE)
     for block, widths in enumerate(WIDTHS, start=1):
         for index, filters in enumerate(widths, start=1):
             x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"block{block}_conv{index}")(x)
-            x = keras.layers.BatchNormalization()(x) if normalize else x
+            x = after_conv(x) if after_conv else x
         x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     model = keras.Model(image, x, name="vgg16")
     randomize(model)
     return model
+
+
+def normalize(x):
+    return keras.layers.BatchNormalization()(x)
+
+
+def squeeze_and_excite(x, names=(None, None)):
+    scale = keras.layers.Dense(1, name=names[0])(keras.layers.GlobalAveragePooling2D()(x))
+    return keras.layers.Multiply()([x, keras.layers.Dense(x.shape[-1], activation="sigmoid", name=names[1])(scale)])
 
 
 def add_flat_head(backbone):
@@ -123,11 +135,12 @@ def test_layouts_of_2023(pattern, tmp_path):
             for array_index, array in enumerate(layer.get_weights()):
                 group[str(array_index)] = array
         file.create_group("optimizer/vars")["0"] = np.zeros(3, np.float32)
+        file.create_group("metrics/mean/vars")["0"] = np.float32(3)
     check_backbone(tmp_path / "a.weights.h5", backbone, 0)
 
 
 def test_a_network_with_other_layers_is_refused(tmp_path):
-    keras.Sequential([build_vgg16(normalize=True), keras.layers.Flatten(),
+    keras.Sequential([build_vgg16(normalize), keras.layers.Flatten(),
                       keras.layers.Dense(2)]).save(tmp_path / "bn.h5")
     base = build_vgg16()
     keras.Model(base.input, keras.layers.Conv2D(32, 1, name="block5_conv4")(base.output)).save(tmp_path / "deep.h5")
@@ -136,6 +149,25 @@ def test_a_network_with_other_layers_is_refused(tmp_path):
             load_backbone(tmp_path / file)
         check_message(error.value, "vgg16", tmp_path / file)
         assert layer in str(error.value)
+
+
+def test_dense_layers_in_the_blocks_are_refused(tmp_path):
+    """Squeeze and excitation: the convolutions fit, but their features are those of another network."""
+    model = add_flat_head(build_vgg16(squeeze_and_excite))
+    model.save(tmp_path / "a.h5")
+    model.save_weights(tmp_path / "a.weights.h5")
+    write_without_names(tmp_path / "a.weights.h5", tmp_path / "b.weights.h5")
+    for file in ("a.h5", "a.weights.h5", "b.weights.h5"):
+        with pytest.raises(UserError) as error:
+            load_backbone(tmp_path / file)
+        check_message(error.value, "vgg16", tmp_path / file)
+        assert "dense" in str(error.value)
+    base = build_vgg16()
+    squeezed = squeeze_and_excite(base.output, ("block5_squeeze", "block5_excite"))  # named as a part of a block
+    keras.Model(base.input, squeezed).save(tmp_path / "named.h5")
+    with pytest.raises(UserError) as error:
+        load_backbone(tmp_path / "named.h5")
+    check_message(error.value, "vgg16", tmp_path / "named.h5", "block5_squeeze", "block5_excite")
 
 
 HOLD_OPEN = """
@@ -193,3 +225,49 @@ def test_a_keras_file_without_layer_names_has_them_in_its_config(stem, tmp_path)
     reloaded = zoo.build("xception", (96, 96, 3), 4, width=WIDTH, stem=stem, weights=str(tmp_path / "b.keras"))
     assert reloaded.get_layer("block1_conv1").strides == model.get_layer("block1_conv1").strides
     assert all(map(np.array_equal, reloaded.get_weights(), model.get_weights()))
+
+
+@pytest.mark.parametrize("nested", ["", "backbone", "head"])
+def test_numbered_layers_of_a_head_come_after_those_of_the_backbone(nested, tmp_path):
+    """In the layout of Keras 3 until about 3.9; a nested backbone is a group, whose name sorts after the head's."""
+    backbone = zoo.build("xception", (96, 96, 3), include_top=False, width=WIDTH, stem="paper")
+    randomize(backbone)
+    image = keras.Input((96, 96, 3)) if nested == "backbone" else backbone.input
+    x = keras.layers.GlobalAveragePooling2D()(backbone(image) if nested == "backbone" else backbone.output)
+    head = [keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+    for layer in [keras.Sequential(head)] if nested == "head" else head:
+        x = layer(x)
+    model = keras.Model(image, x)
+    model.save(tmp_path / "a.keras")
+    model.save_weights(tmp_path / "a.weights.h5")
+    write_without_names(tmp_path / "a.weights.h5", tmp_path / "b.weights.h5")
+    with zipfile.ZipFile(tmp_path / "a.keras") as source, zipfile.ZipFile(tmp_path / "b.keras", "w") as target:
+        target.writestr("config.json", source.read("config.json"))
+        target.write(tmp_path / "b.weights.h5", "model.weights.h5")
+    for file in ("b.weights.h5", "b.keras"):
+        reloaded = zoo.build("xception", (96, 96, 3), include_top=False, width=WIDTH, stem="paper",
+                             weights=str(tmp_path / file))
+        assert all(map(np.array_equal, reloaded.get_weights(), backbone.get_weights())), file
+
+
+def test_a_fitted_model_has_metrics(tmp_path):
+    backbone = build_vgg16()
+    backbone.trainable = False
+    model = add_flat_head(backbone)
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(np.zeros((1, *SHAPE), np.float32), np.zeros((1, 2), np.float32), verbose=0)
+    for file in ("a.h5", "a.keras", "a.weights.h5"):
+        (model.save_weights if file == "a.weights.h5" else model.save)(tmp_path / file)
+        check_backbone(tmp_path / file, backbone, 2)
+
+
+def test_bfloat16(tmp_path):
+    keras.config.set_dtype_policy("bfloat16")
+    try:
+        backbone = build_vgg16()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    backbone.save_weights(tmp_path / "a.weights.h5")
+    model, _ = load_backbone(tmp_path / "a.weights.h5")
+    for values, expected in zip(model.get_weights(), backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(values, np.asarray(expected, np.float32))

@@ -154,6 +154,20 @@ def test_files_of_zoo_for_any_network(tmp_path):
         assert all(map(np.array_equal, reloaded.get_weights(), model.get_weights()))
 
 
+@pytest.mark.parametrize("change", [lambda arrays: arrays | {"C1/scale": np.ones(6, np.float32)},
+                                    lambda arrays: {path.replace("bias", "b").replace("kernel", "a"): array
+                                                    for path, array in arrays.items()}])
+def test_an_npz_file_with_other_variables_is_refused(change, tmp_path):
+    model = zoo.build("lenet5")
+    arrays = {variable.path: np.asarray(variable) for variable in model.weights}
+    np.savez(tmp_path / "a.npz", **arrays)
+    zoo.build("lenet5", weights=str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "b.npz", **change(arrays))
+    with pytest.raises(UserError) as error:
+        zoo.build("lenet5", weights=str(tmp_path / "b.npz"))
+    check_message(error.value, "lenet5", tmp_path / "b.npz", "C1")
+
+
 def test_imagenet_files_are_those_of_keras():
     """Files and hashes from the source of keras.applications."""
     assert pretrained.IMAGENET_WEIGHTS["vgg19"].with_top == (

@@ -184,7 +184,7 @@ def test_alexnet_of_torchvision(tmp_path):
                                expected) < 1e-5
     with pytest.raises(UserError) as error:
         zoo.build("alexnet", classes=7, width=0.125, weights=str(tmp_path / "alexnet.pth"))
-    check_message(error.value, "alexnet", tmp_path / "alexnet.pth", 0, 8)
+    check_message(error.value, "alexnet", tmp_path / "alexnet.pth", 0, 8, "alexnet_2014")
 
 
 @pytest.mark.parametrize("name", ["resnet18_v1", "resnet34_v1", "resnet50"])
@@ -344,7 +344,8 @@ def test_objects_beside_the_weights(zipped, tmp_path):
     network(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     torch.save({"args": argparse.Namespace(lr=0.1, layers=[1, 2]), "best": np.float64(0.9), "history": np.arange(3),
-                "optimizer": optimizer.state_dict(), "whole": network, "path": pathlib.PurePosixPath("a"),
+                "optimizer": optimizer.state_dict(), "whole": network, "whole_optimizer": optimizer,
+                "path": pathlib.PurePosixPath("a"),
                 "dtype": torch.float16, "device": torch.device("cpu"), "size": torch.Size([1]),
                 "counts": collections.Counter("aab"), "names": {"a", "b"}, "queue": collections.deque([1]),
                 "groups": collections.defaultdict(list, a=[1]),

@@ -72,7 +72,7 @@ def read_weights_file(path, stack):
     if start.startswith(ZIP_MAGIC):
         return read_zip_file(path, stack)
     if start[8:9] == b"{":
-        return torchvision.group_by_module("safetensors", safetensors.read_safetensors(path))
+        return torchvision.group_by_module(path, "safetensors", safetensors.read_safetensors(path))
     if state_dict.is_legacy_torch_file(start):
         return read_torch_file(path)
     if start.startswith(PICKLE_MAGIC):
@@ -87,7 +87,8 @@ def read_weights_file(path, stack):
 
 def read_torch_file(path):
     tensors, wrapper = state_dict.read_state_dict(path)
-    return torchvision.group_by_module("a PyTorch state dict" + (f" under {wrapper!r}" if wrapper else ""), tensors)
+    kind = "a PyTorch state dict" + (f" under {wrapper!r}" if wrapper else "")
+    return torchvision.group_by_module(path, kind, tensors)
 
 
 def read_hdf5_file(file, stack):

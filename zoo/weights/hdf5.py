@@ -12,12 +12,14 @@ import re
 from collections import Counter
 
 import h5py
+import numpy as np
 
 from zoo.weights.lazy_array import WeightsFile, LazyArray, is_float_dtype, count_elements
 from zoo.weights.layer_names import strip_layer_number, to_snake_case
+from zoo.weights.safetensors import widen_bfloat16
 
 CONTAINER_GROUPS = ("layers", "_layers", "_layer_checkpoint_dependencies")  # groups that contain layers
-NON_LAYER_GROUPS = ("optimizer", "vars")  # at the top level of a file
+NON_LAYER_GROUPS = ("optimizer", "metrics", "vars")  # at the top level of a file
 MAX_GROUP_DEPTH = 12  # nesting of groups
 MAX_LAYERS = 20_000
 MAX_CHUNK_SLACK = 2**20  # extra elements of a chunk beyond its array: more is a decompression bomb
@@ -59,7 +61,10 @@ def read_legacy_layout(group):
 def read_keras3_layout(file):
     """Return the WeightsFile of the Keras 3 layout, with layer names if the file has them."""
     layers, names = {}, {}
-    for path, variables in walk_variable_groups(file):
+    groups = [*walk_variable_groups(file)]
+    sizes = Counter(get_parent(path) for path, _ in groups)
+    # The largest model first: it is the backbone, and layers that are only numbered belong to it before the head
+    for path, variables in sorted(groups, key=lambda group: -sizes[get_parent(group[0])]):
         arrays = [make_lazy_array(get_member(variables, key)) for key in sorted(variables, key=make_natural_key)]
         arrays = [array for array in arrays if array is not None]
         if arrays:
@@ -70,6 +75,10 @@ def read_keras3_layout(file):
         return WeightsFile("Keras 3 weights", "keras", {names[key] if counts[names[key]] == 1 else key: arrays
                                                         for key, arrays in layers.items()})
     return WeightsFile("Keras 3 weights without layer names", "counted", layers)
+
+
+def get_parent(path):
+    return path.rpartition("/")[0]
 
 
 def walk_variable_groups(group, path="", depth=0, counter=None):
@@ -123,13 +132,21 @@ def make_lazy_array(dataset):
     """Return the LazyArray of a float dataset stored in this very file; None for integers, which are counters."""
     if isinstance(dataset, h5py.Dataset) and dataset.dtype.kind in "iub":
         return None
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or not is_float_dtype(dataset.dtype):
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or not (is_float_dtype(dataset.dtype)
+                                                                              or is_bfloat16(dataset)):
         raise ValueError("it has something other than an array of floats where weights should be")
     if dataset.external or dataset.is_virtual:
         raise UnsafeHDF5Error("its data is in another file")
     if dataset.chunks and count_elements(dataset.chunks) > count_elements(dataset.shape) + MAX_CHUNK_SLACK:
         raise UnsafeHDF5Error("a small array decompresses to a large one")
+    if is_bfloat16(dataset):
+        return LazyArray(tuple(dataset.shape), lambda: widen_bfloat16(np.array(dataset[()]).view("<u2")))
     return LazyArray(tuple(dataset.shape), lambda: dataset[()])
+
+
+def is_bfloat16(dataset):
+    """Return whether a dataset has bfloat16 numbers, which HDF5 lacks: Keras writes bytes, and names the type."""
+    return dataset.attrs.get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
 
 
 def read_names(group, name):

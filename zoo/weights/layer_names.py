@@ -61,6 +61,12 @@ def is_backbone_name(name, model_name):
     return model_name in ZOO_NAME_PATTERNS and bool(re.fullmatch(ZOO_NAME_PATTERNS[model_name], name))
 
 
+def get_stage(name):
+    """Return the numbered stage in the name of a layer, such as conv2 in conv2_block1_se; None if there is none."""
+    stage = name.partition("_")[0]
+    return stage if re.search(r"\d", stage) and not get_automatic_class(name) else None
+
+
 def pair_keras_layers(names, model, model_name):
     """Return {file name: zoo name} for the layers of a file, in file order.
 

@@ -20,6 +20,11 @@ class LazyArray:
         """Return the array with its axes permuted."""
         return LazyArray(tuple(self.shape[axis] for axis in axes), lambda: self.read().transpose(axes))
 
+    def flatten_kernel(self):
+        """Return a kernel (height, width, channels, units) as that of a dense layer on the flattened feature map."""
+        shape = (count_elements(self.shape[:-1]), self.shape[-1])
+        return LazyArray(shape, lambda: self.read().reshape(shape))
+
     def reorder_flattened(self, channels, height, width):
         """Return a kernel (channels * height * width, units) with its rows reordered to height, width, channels."""
         def read():
@@ -38,11 +43,13 @@ class WeightsFile:
         naming: `"keras"`: layer names; `"counted"`: layer classes, numbered in model order; `"torch"`: module names,
             with arrays in PyTorch's layout; `"paths"`: zoo's own layer names and variable paths.
         layers: `{layer name: its LazyArrays, in Keras's order}`; for `"paths"`, `{layer name: {variable: LazyArray}}`.
+        outside: Names of the layers that are not in the module in which the backbone is, for `"torch"`.
     """
 
     kind: str
     naming: str
     layers: dict
+    outside: frozenset = frozenset()
 
 
 def count_elements(shape):

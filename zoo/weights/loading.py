@@ -11,6 +11,7 @@ from zoo.errors import UserError
 from zoo.weights import files, layer_names, torchvision
 
 MAX_LAYERS_SHOWN = 4  # layers named in a message; the rest are counted
+MAX_NUMBERED_DENSE = 8  # dense layers without names in a head: networks with more have them in every block
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def load_weights(model, model_name, path, optional_layers=(), include_top=True):
     with files.open_weights_file(path) as weights_file:
         arrays_by_layer, report = match_weights(model, model_name, path, weights_file, optional_layers)
         if not report.is_complete:
-            raise UserError(f"the weights do not match this {model_name}: {report}{suggest_fix(report, model_name)}")
+            raise UserError(f"the weights do not match this {model_name}: {report}"
+                            f"{suggest_fix(report, model_name, weights_file.naming)}")
         heads = () if include_top else find_head_layers(report, model_name, weights_file)
         unknown = [name for name in report.unexpected
                    if name not in heads and not is_optional_layer(name, model_name, weights_file, optional_layers)]
@@ -145,50 +147,68 @@ def get_layer_arrays(weights_file, name, layer, model):
         return None
     if weights_file.naming == "paths":
         paths = [variable.path.partition("/")[2] for variable in layer.weights]
-        return [arrays[path] for path in paths] if {*paths} <= {*arrays} else [*arrays.values()]
+        if {*paths} == {*arrays}:
+            return [arrays[path] for path in paths]
+        # Of other variables only the shapes are reported, which must differ: their order would be a guess
+        return None if len(paths) == len(arrays) else [*arrays.values()]
     if weights_file.naming == "torch":
-        return torchvision.convert_to_keras_layout(arrays, get_flattened_shape(layer, model))
+        return torchvision.convert_to_keras_layout(arrays, len(layer.weights[0].shape),
+                                                   get_flattened_shape(layer, model))
     return arrays
 
 
 def get_flattened_shape(layer, model):
     """Return the (height, width, channels) of the feature map that is flattened for a dense layer, or None."""
-    flatten = next((candidate for candidate in model.layers if type(candidate).__name__ == "Flatten"), None)
-    if flatten is None or tuple(layer.input.shape) != tuple(flatten.output.shape):
-        return None
-    return tuple(flatten.input.shape[1:])
+    candidates = itertools.dropwhile(lambda layer: type(layer).__name__ != "Flatten", model.layers)
+    flatten = next(candidates, None)
+    first_dense = next((candidate for candidate in candidates if type(candidate).__name__ == "Dense"), None)
+    return tuple(flatten.input.shape[1:]) if layer is first_dense and len(flatten.input.shape) == 4 else None
 
 
 def is_optional_layer(name, model_name, weights_file, optional_layers):
-    """Return whether a layer of a file belongs to a top: one of `optional_layers`, or a head added by zoo finetune."""
-    is_torch = weights_file.naming == "torch"
-    zoo_name = torchvision.pair_torch_modules([*weights_file.layers], model_name)[name] if is_torch else name
-    zoo_name = layer_names.translate_layer_name(zoo_name, model_name)
-    return zoo_name in optional_layers or zoo_name.startswith("head") or (weights_file.naming == "counted"
-                                                                          and zoo_name.startswith("dense"))
+    """Return whether a layer of a file belongs to a top: one of `optional_layers`, or a head added by zoo finetune.
+
+    Also a vector outside the module that a PyTorch model is in, such as the class weights of a loss function.
+    """
+    if weights_file.naming == "torch":
+        shapes = [array.shape for array in weights_file.layers[name]]
+        is_loss_weight = name in weights_file.outside and len(shapes) == 1 and len(shapes[0]) <= 1
+        pairs = torchvision.pair_torch_modules([*weights_file.layers], model_name)
+        return pairs[name] in optional_layers or is_loss_weight
+    zoo_name = layer_names.translate_layer_name(name, model_name)
+    return zoo_name in optional_layers or zoo_name.startswith("head")
 
 
 def find_head_layers(report, model_name, weights_file):
     """Return the names of the unexpected layers that can belong to a custom head on the backbone.
 
     A head has no convolutions, its layers are not named like the backbone's, and it has no more normalization layers
-    than dense layers: otherwise it is a different network.
+    than dense layers: otherwise it is a different network. In a PyTorch file, whatever is outside the module that the
+    backbone is in can be a head, such as that of a detector.
     """
+    outside = weights_file.outside & {*report.unexpected}
     shapes = {name: [array.shape for array in list_arrays(weights_file.layers[name])] for name in report.unexpected}
-    matched = {name for name, arrays in weights_file.layers.items() if arrays} - {*report.unexpected}
-    dense = {name for name, layer_shapes in shapes.items() if any(len(shape) == 2 for shape in layer_shapes)}
-    others = {name for name in shapes if name not in dense
-              and not is_backbone_part(name, matched, model_name, weights_file)}
-    heads = dense | (others if len(others) <= len(dense) else set())
-    return {name for name in heads if all(len(shape) <= 3 for shape in shapes[name])}
+    matched = {name: arrays for name, arrays in weights_file.layers.items() if arrays and name not in shapes}
+    num_kernel_axes = max(len(array.shape) for arrays in matched.values() for array in list_arrays(arrays))
+    candidates = {name for name in {*shapes} - outside if all(len(shape) < num_kernel_axes for shape in shapes[name])
+                  and not is_backbone_part(name, matched, model_name, weights_file)}
+    dense = {name for name in candidates if any(len(shape) == 2 for shape in shapes[name])}
+    numbered_dense = {name for name in dense if layer_names.strip_layer_number(name) == "dense"}
+    if len(numbered_dense) > MAX_NUMBERED_DENSE:
+        dense -= numbered_dense
+    others = {name for name in candidates if all(len(shape) != 2 for shape in shapes[name])}
+    return outside | dense | (others if len(others) <= len(dense) else set())
 
 
 def is_backbone_part(name, matching_names, model_name, weights_file):
     """Return whether a layer is named like a part of the backbone, to which the layers `matching_names` belong."""
     if weights_file.naming == "torch":  # features.1 beside features.0
         return name.partition(".")[0] in {other.partition(".")[0] for other in matching_names}
-    return layer_names.is_backbone_name(name, model_name) or any(name.startswith(f"{other}_")
-                                                                 for other in matching_names)
+    if weights_file.naming == "counted" or layer_names.get_automatic_class(name):
+        return False  # numbers belong to no part
+    stages = {layer_names.get_stage(other) for other in matching_names} - {None}
+    return (layer_names.is_backbone_name(name, model_name) or layer_names.get_stage(name) in stages
+            or any(name.startswith(f"{other}_") for other in matching_names))
 
 
 def list_arrays(row):
@@ -223,21 +243,26 @@ def infer_options(weights_file, model_name):
         if counts & {3, 4}:
             inferred["scale"] = 3 not in counts  # 4: gamma, beta, mean, variance; a head can have gamma in any case
     if "v1_5" in options:
-        counts = {len(arrays) for arrays in layers.values()
-                  if arrays and any(len(array.shape) == 4 for array in list_arrays(arrays))}
+        counts = {len(arrays) for name, arrays in layers.items()
+                  if arrays and re.match(r"conv\d", name.rpartition("/")[2])
+                  and any(len(array.shape) == 4 for array in list_arrays(arrays))}
         if len(counts) == 1:
             inferred["v1_5"] = counts == {1}  # its convolutions have no biases
     return inferred
 
 
-def suggest_fix(report, model_name):
+def suggest_fix(report, model_name, naming):
     """Return a hint if an option, the number of classes or the image size differs, or an empty string."""
+    if naming == "torch" and model_name in torchvision.OTHER_MODELS:
+        return f"; if they are of torchvision's {model_name}, build {torchvision.OTHER_MODELS[model_name]}"
     options = registry.get_model_info(model_name).options
     counts = {(len(file_shapes), len(model_shapes)) for _, file_shapes, model_shapes in report.mismatched}
     if counts and counts <= {(3, 4), (4, 3)} and len(counts) == 1:
         return f"; give scale={(4, 3) in counts}"
     if "v1_5" in options and counts in ({(1, 2)}, {(2, 1)}):  # kernels without or with a bias
         return f"; give v1_5={(1, 2) in counts}"
+    if [(layer, shapes[0][:2]) for layer, shapes, _ in report.mismatched] == [("conv1", (3, 3))] and not report.missing:
+        return "; give stem='small', if this network has no pooling after its first convolution"
     if report.missing and not report.mismatched and all(name.endswith("_bn") for name in report.missing):
         return "; give batch_norm=False"
     if report.num_matched and report.missing and not report.mismatched and not report.unexpected:

@@ -25,7 +25,7 @@ def read_npz_weights(path):
             check_names(path, archive, members)
             arrays = {name: make_lazy_member(path, archive, info) for name, info in members.items()
                       if is_float_dtype(read_header(archive, info)[1])}
-            return torchvision.group_by_module("a PyTorch state dict in an .npz file", arrays)
+            return torchvision.group_by_module(path, "a PyTorch state dict in an .npz file", arrays)
         if any(name.startswith(CHECKPOINT_PREFIX) for name in members):
             members = {name.removeprefix(CHECKPOINT_PREFIX): info for name, info in members.items()
                        if name.startswith(CHECKPOINT_PREFIX)}

@@ -23,6 +23,7 @@ class WeightsSource:
         bundled_weights: BundledWeights if they are bundled with zoo, else None.
         implied_options: `{option: value}` of the model that a file was saved from, as far as it can be inferred.
         is_external: Whether the layer names are those of keras.applications or PyTorch, not zoo's.
+        can_have_small_stem: Whether the first convolution has the shape of the small stem's, not of the paper's.
     """
 
     model_name: str
@@ -33,6 +34,7 @@ class WeightsSource:
     bundled_weights: pretrained.BundledWeights | None = None
     implied_options: dict = field(default_factory=dict)
     is_external: bool = True
+    can_have_small_stem: bool = False
 
     @property
     def is_scaling_assumed(self):
@@ -72,9 +74,9 @@ class WeightsSource:
         has_small_stem = registry.get_model_info(self.model_name).small_stem_below
         if not self.has_paper_stem or requested == "paper" or not has_small_stem:
             return requested
-        if requested == "small":
+        if requested == "small" and not self.can_have_small_stem:
             raise UserError(f"{self.name} has weights of {self.model_name} with the paper's stem; leave out stem")
-        return "paper"
+        return "small" if requested == "small" else "paper"
 
     def ensure_local(self, include_top):
         """Return the source with its file on disk, downloaded if necessary; raise UserError if that fails."""
@@ -193,10 +195,16 @@ def resolve_weights_source(weights, model_name):
                 weights_file.naming == "keras" and layer_names.is_keras_applications(names, model_info.name))
             scaling = pretrained.KERAS_SCALINGS.get(model_info.name) if is_external else None
         options = loading.infer_options(weights_file, model_info.name)
+        can_have_small_stem = weights_file.naming == "torch" and is_small_kernel(weights_file.layers.get("conv1"))
     return WeightsSource(model_info.name, str(weights), path,
                          is_external and model_info.name in (*pretrained.KERAS_SCALINGS,
                                                              *pretrained.TORCHVISION_SCALINGS), scaling,
-                         implied_options=options, is_external=is_external)
+                         implied_options=options, is_external=is_external, can_have_small_stem=can_have_small_stem)
+
+
+def is_small_kernel(arrays):
+    """Return whether the arrays of the first convolution of a ResNet in PyTorch are of a 3x3 kernel, not of 7x7."""
+    return bool(arrays) and arrays[0].shape[2:] == (3, 3)
 
 
 def make_bundled_source(bundled_weights):

@@ -14,8 +14,8 @@ from zoo.weights.torch_pickle import (MAX_PICKLE_BYTES, OpaqueObject, PickledSto
 from zoo.weights.safetensors import widen_bfloat16
 
 # Keys under which training programs store the weights; the trained ones come before their moving average
-WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "net", "params", "ema", "model_ema", "state_dict_ema",
-                "params_ema", "ema_state_dict")
+WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "net", "params", "model_state", "network", "module",
+                "weights", "ema", "model_ema", "state_dict_ema", "params_ema", "ema_state_dict")
 MAX_WRAPPER_DEPTH = 3  # nesting of wrappers
 # Functions that rebuild arrays which are not read: quantized and sparse tensors, and NumPy arrays
 TENSOR_FUNCTIONS = ("torch._utils._rebuild_", "numpy.core.multiarray.", "numpy._core.multiarray.")
@@ -37,7 +37,7 @@ def read_state_dict(path):
     with open(path, "rb") as file:
         legacy = is_legacy_torch_file(file.read(HEADER_BYTES))
     content, make_array = unpickle_legacy_file(path) if legacy else unpickle_archive(path)
-    state_dict, wrapper = find_state_dict(content)
+    state_dict, wrapper = find_state_dict(content, path)
     if state_dict is None:
         raise UserError(f"{path} {describe_object(content, path)}")
     return {str(name): make_array(value) for name, value in state_dict.items() if is_float_tensor(value)}, wrapper
@@ -94,20 +94,53 @@ def unpickle_legacy_file(path):
     return content, make_array
 
 
-def find_state_dict(value):
-    """Return (the dict of tensors in an unpickled file, or None; the keys of the wrappers around it)."""
-    wrappers = []
-    for _ in range(MAX_WRAPPER_DEPTH + 1):
-        items = get_items(value)
-        if has_tensors(items):
-            return items, ".".join(wrappers)
-        key = (next((key for key in WRAPPER_KEYS if get_items(items.get(key))), None)
-               or find_only_state_dict(items))
+def find_state_dict(value, path):
+    """Return (the dict of tensors in an unpickled file, or None; the keys of the wrappers around it).
+
+    A wrapper can have tensors of its own, such as an accuracy, so the dicts in it come first. Raise UserError for
+    several networks.
+    """
+    items, wrappers = get_items(value), []
+    for _ in range(MAX_WRAPPER_DEPTH):
+        key = find_wrapper_key(items, wrappers, path)
         if key is None:
             break
+        items = get_items(items[key])
         wrappers.append(key)
-        value = items[key]
-    return None, ""
+    return (items, ".".join(wrappers)) if any(map(is_float_tensor, items.values())) else (None, "")
+
+
+def find_wrapper_key(items, wrappers, path):
+    """Return the key of the state dict, or of a wrapper around it, among `items`; None if they are one themselves.
+
+    wrappers: the keys that lead to `items`.
+    """
+    keys = list_networks(items)
+    known_key = next((key for key in WRAPPER_KEYS if key in keys or list_networks(get_items(items.get(key)))), None)
+    if known_key is not None:
+        return known_key
+    keys = [key for key in keys if count_kernels(get_items(items[key])) >= count_kernels(items)]
+    if len(keys) > 1:
+        subscripts = "".join(f"[{key!r}]" for key in (*wrappers, keys[0]))
+        raise UserError(f"{path} has several networks, {', '.join(map(repr, keys[:4]))}; save the state dict of one: "
+                        f"import torch; torch.save(torch.load({path.name!r}, map_location='cpu'){subscripts}, "
+                        "'weights.pt')")
+    return keys[0] if keys else None
+
+
+def list_networks(items):
+    """Return the keys of the dicts among `items` that have kernels, themselves or under WRAPPER_KEYS."""
+    def has_kernels(value, depth):
+        inner = get_items(value)
+        return count_kernels(inner) > 0 or depth > 0 and any(has_kernels(inner.get(key), depth - 1)
+                                                             for key in WRAPPER_KEYS)
+
+    return [key for key, value in items.items() if isinstance(key, str) and has_kernels(value, MAX_WRAPPER_DEPTH)]
+
+
+def count_kernels(items):
+    """Return the number of tensors in a dict that can be kernels: a state dict has some, a dict of metrics has none."""
+    return sum(is_float_tensor(value) and len(value.shape) > 1 for value in items.values())
 
 
 def get_items(value):
@@ -115,19 +148,6 @@ def get_items(value):
     if isinstance(value, OpaqueObject):
         return value.items
     return value if isinstance(value, dict) else {}
-
-
-def has_tensors(items):
-    return any(isinstance(key, str) and isinstance(item, PickledTensor) for key, item in items.items())
-
-
-def find_only_state_dict(items):
-    """Return the key of the only dict of tensors among `items`; None if there is none, ValueError if there are several.
-    """
-    keys = [key for key, item in items.items() if isinstance(key, str) and has_tensors(get_items(item))]
-    if len(keys) > 1:
-        raise ValueError(f"it has several networks, {', '.join(map(repr, keys[:4]))}; save the state dict of one")
-    return keys[0] if keys else None
 
 
 def describe_object(value, path):

@@ -68,7 +68,7 @@ class PickledStorage:
     count: int
 
 
-@dataclass
+@dataclass(eq=False)  # hashable: tensors are the keys of the state of an optimizer
 class PickledTensor:
     """The arguments from which a tensor is rebuilt."""
 

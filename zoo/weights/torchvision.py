@@ -1,9 +1,11 @@
 """Map torchvision's parameter names (as in its source, 0.20) to zoo's: alexnet (zoo's alexnet_2014), vgg16, vgg19,
-inception_v3, resnet18 and resnet34 (zoo's resnet18_v1 and resnet34_v1), resnet50, resnet101, resnet152.
+inception_v3, resnet18 and resnet34 (zoo's resnet18_v1 and resnet34_v1), resnet50, resnet101, resnet152. Also those of
+timm, which are the same but for the head of VGG, and of the ResNets of Hugging Face's transformers.
 """
 
 import re
 
+from zoo.errors import UserError
 from zoo.weights.lazy_array import WeightsFile, count_elements
 
 VARIABLE_ORDER = ("weight", "bias", "running_mean", "running_var")  # the order in Keras layers
@@ -40,6 +42,10 @@ def map_inception_v3(modules):
     return {**layers, "AuxLogits.fc": "aux1_fc", "fc": "fc"}
 
 
+# timm's VGG has convolutions, 7x7 and 1x1, for the first two dense layers
+TIMM_VGG_HEAD = {"pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}
+
+
 def make_vgg_map(name):
     """Return the function that maps torchvision's modules of a VGG to zoo's layers."""
     def map_vgg(modules):
@@ -55,7 +61,7 @@ def make_vgg_map(name):
                     layers[f"features.{index + 1}"] = f"conv{stage}_{layer}_bn"
                 index += 3 if has_batch_norm else 2
             index += 1  # max pooling
-        return {**layers, "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+        return {**layers, "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8", **TIMM_VGG_HEAD}
 
     return map_vgg
 
@@ -76,6 +82,8 @@ RESNET_PARTS = {**{f"conv{index}": f"conv{index}" for index in (1, 2, 3)},
 
 def map_resnet(modules):
     """Return {torchvision module: zoo layer} for a ResNet: layer1.0.conv2 is conv2_1_conv2."""
+    if "embedder.embedder.convolution" in modules:
+        return map_transformers_resnet(modules)
     layers = {"conv1": "conv1", "bn1": "conv1_bn", "fc": "fc"}
     for module in modules:
         match = re.fullmatch(r"layer(\d)\.(\d+)\.(\w+(?:\.\d)?)", module)
@@ -84,48 +92,107 @@ def map_resnet(modules):
     return layers
 
 
+def map_transformers_resnet(modules):
+    """Return {module of transformers: zoo layer} for a ResNet: encoder.stages.0.layers.0.layer.1 is conv2_1_conv2."""
+    suffixes = {"convolution": "", "normalization": "_bn"}
+    layers = {f"embedder.embedder.{kind}": f"conv1{suffix}" for kind, suffix in suffixes.items()}
+    for module in modules:
+        match = re.fullmatch(r"encoder\.stages\.(\d)\.layers\.(\d+)\.(?:layer\.(\d)|shortcut)\.(\w+)", module)
+        if match and match[4] in suffixes:
+            part = "shortcut" if match[3] is None else f"conv{int(match[3]) + 1}"
+            layers[module] = f"conv{int(match[1]) + 2}_{int(match[2]) + 1}_{part}{suffixes[match[4]]}"
+    return layers | {"classifier.1": "fc"}
+
+
 NAME_MAPS = {"alexnet_2014": map_alexnet, "vgg16": make_vgg_map("vgg16"), "vgg19": make_vgg_map("vgg19"),
              "inception_v3": map_inception_v3,
              **dict.fromkeys(("resnet18_v1", "resnet34_v1", "resnet50", "resnet101", "resnet152"), map_resnet)}
+# Models of zoo with the names of torchvision's: those that torchvision's are
+OTHER_MODELS = {"alexnet": "alexnet_2014", "resnet18": "resnet18_v1", "resnet34": "resnet34_v1"}
+
+# Modules that PyTorch puts around a model or a part of it: data parallelism, torch.compile, FSDP, checkpointing
+WRAPPER_MODULES = ("module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+NAME_PREFIXES = ("model.", "backbone.", "encoder.", "net.")  # of training programs
+# The children of a ResNet in an nn.Sequential: 2, 3 and 8 are without parameters
+SEQUENTIAL_RESNET = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
+# A parameter of each family of backbones, most specific first: whatever precedes it is the module that the backbone is
+# in; and the names of that module's children, where they are not torchvision's
+BACKBONE_PARAMETERS = {"layer1.0.conv1.weight": {}, "4.0.conv1.weight": SEQUENTIAL_RESNET,
+                       "embedder.embedder.convolution.weight": {}, "Conv2d_1a_3x3.conv.weight": {},
+                       "features.0.weight": {}}
+TORCHVISION_CHILDREN = re.compile(r"features|classifier|conv1|bn1|layer\d|fc|Conv2d_\w+|Mixed_\w+|AuxLogits")
+COUNTERS = ("num_batches_tracked", "total_ops", "total_params")  # floats if a program converts or adds them
 
 
-# Prefixes that torch.compile, DataParallel and training programs add to the module names of a model
-NAME_PREFIXES = ("_orig_mod.", "module.", "model.", "backbone.", "encoder.", "net.")
-FIRST_MODULES = ("features", "Conv2d_1a_3x3")  # of torchvision's models: whatever precedes them is a prefix, too
+def group_by_module(path, kind, tensors):
+    """Return the WeightsFile of {parameter name: LazyArray}, grouped by module, in PyTorch's layout.
 
-
-def group_by_module(kind, tensors):
-    """Return the WeightsFile of {parameter name: LazyArray}, grouped by module, in PyTorch's layout."""
-    modules, own_prefix = {}, find_own_prefix([*map(strip_prefix, tensors)])
+    Raise UserError if they are of two networks.
+    """
+    prefix, children = find_backbone(path, [*map(strip_wrappers, tensors)])
+    inside, outside = {}, {}  # {module: {variable: array}} of the backbone's module, and of the others
     for name, array in tensors.items():
-        stripped_name = strip_prefix(name).removeprefix(own_prefix)
-        module, _, variable = stripped_name.rpartition(".")
-        if variable in modules.setdefault(module, {}):
-            raise ValueError(f"it has two networks: {stripped_name} occurs more than once, also as {name}; "
-                             "save the state dict of one")
-        modules[module][variable] = array
+        stripped = strip_wrappers(name)
+        if prefix is None:
+            modules, (module, variable) = inside, split_name(strip_prefix(stripped), children)
+        elif stripped.startswith(prefix):
+            modules, (module, variable) = inside, split_name(stripped.removeprefix(prefix), children)
+        else:
+            modules, (module, _, variable) = outside, stripped.rpartition(".")
+        arrays = modules.setdefault(module, {})
+        if variable in arrays:
+            raise UserError(f"{path} has two networks: {module}.{variable} occurs more than once, also as {name}; give "
+                            "a file with the state dict of one")
+        arrays[variable] = array
+    outer_names = {}
+    for module in outside:
+        name = strip_prefix(f"{module}.")[:-1]
+        is_taken = name in inside or name in outer_names.values()
+        outer_names[module] = f"{module} (outside {prefix[:-1]})" if is_taken else name
+    modules = inside | {outer_names[module]: arrays for module, arrays in outside.items()}
     return WeightsFile(kind, "torch", {module: [arrays[variable] for variable in VARIABLE_ORDER if variable in arrays]
-                                       for module, arrays in modules.items()})
+                                       for module, arrays in modules.items()}, frozenset(outer_names.values()))
+
+
+def split_name(name, children):
+    """Return (module, variable) of a parameter, with torchvision's names of the children of a model.
+
+    A parameter that no layer of torchvision has, such as a mask or a scale, but in a part of one of its models, is the
+    weight of a module of its own, so that it is not overlooked.
+    """
+    module, _, variable = name.rpartition(".")
+    child, dot, rest = module.partition(".")
+    child = children.get(child, child)
+    if variable not in (*VARIABLE_ORDER, *COUNTERS) and TORCHVISION_CHILDREN.fullmatch(child):
+        return f"{child}{dot}{rest}.{variable}", "weight"
+    return child + dot + rest, variable
+
+
+def strip_wrappers(name):
+    """Return a parameter name without the modules that PyTorch puts around a model or a part of it."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPER_MODULES)
 
 
 def strip_prefix(name):
-    """Return a parameter name without the prefixes of wrappers around the model."""
+    """Return a parameter name without the prefixes of training programs."""
     prefix = next((prefix for prefix in NAME_PREFIXES if name.startswith(prefix)), None)
     return name if prefix is None else strip_prefix(name.removeprefix(prefix))
 
 
-def find_own_prefix(names):
-    """Return what precedes one of FIRST_MODULES in the parameter names, such as "teacher."; "" if they have none."""
-    prefixes = {}
-    for name in names:
-        parts = name.split(".")
-        index = max((index for index, part in enumerate(parts[:-1]) if part in FIRST_MODULES), default=None)
-        if index is not None:
-            prefixes.setdefault(".".join([*parts[:index], ""]), name)
-    if len(prefixes) > 1:
-        first, second = [*prefixes.values()][:2]
-        raise ValueError(f"it has two networks, to which {first} and {second} belong; save the state dict of one")
-    return next(iter(prefixes), "")
+def find_backbone(path, names):
+    """Return (what precedes a parameter of BACKBONE_PARAMETERS in the names, such as "teacher."; the renamed children).
+
+    The prefix is None if there is none. Raise UserError if there are several.
+    """
+    for parameter, children in BACKBONE_PARAMETERS.items():
+        prefixes = [*dict.fromkeys(name.removesuffix(parameter) for name in names
+                                   if name == parameter or name.endswith(f".{parameter}"))]
+        if len(prefixes) > 1:
+            raise UserError(f"{path} has two networks, to which {prefixes[0]}{parameter} and {prefixes[1]}{parameter} "
+                            "belong; give a file with the state dict of one")
+        if prefixes:
+            return prefixes[0], children
+    return None, {}
 
 
 def pair_torch_modules(names, model_name):
@@ -134,15 +201,17 @@ def pair_torch_modules(names, model_name):
     return {name: name_map.get(name, name) for name in names}
 
 
-def convert_to_keras_layout(arrays, flattened_shape):
+def convert_to_keras_layout(arrays, num_axes, flattened_shape):
     """Return the arrays of a PyTorch module in Keras's layout.
 
     Args:
+        num_axes: Number of axes of the Keras kernel: 2 for a dense layer, which can be a convolution in the file.
         flattened_shape: (height, width, channels) of the feature map flattened for a dense layer; None elsewhere.
     """
     kernel, *others = arrays
     if len(kernel.shape) == 4:
         kernel = kernel.transpose(2, 3, 1, 0)  # from filters, channels, height, width
+        kernel = kernel.flatten_kernel() if num_axes == 2 else kernel
     elif len(kernel.shape) == 2:
         kernel = kernel.transpose(1, 0)
         if flattened_shape is not None and kernel.shape[0] == count_elements(flattened_shape):
