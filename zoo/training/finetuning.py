@@ -11,7 +11,6 @@ from zoo import registry
 from zoo.errors import UserError, unknown_name_error
 from zoo.training.recipe import Recipe, override_recipe
 from zoo.utils.validation import parse_value
-from zoo.weights.pretrained import KERAS_MIN_SIZE, Scaling, check_preprocessing
 
 HEAD_POOLINGS = ("avg", "max", "flatten")
 MAX_UNITS = 100_000
@@ -92,6 +91,8 @@ class FineTuneConfig:
     @property
     def scaling(self):
         """The Scaling of the pixels."""
+        from zoo.weights.pretrained import Scaling
+
         return Scaling(self.scale, self.offset, self.channel_order)
 
 
@@ -135,6 +136,8 @@ def check_freeze(freeze):
 
 def check_finetune_options(finetune_options):
     """Raise UserError for invalid or contradictory FineTuneOptions."""
+    from zoo.weights.pretrained import check_preprocessing
+
     check_preprocessing(finetune_options.preprocessing)
     if finetune_options.pooling not in HEAD_POOLINGS:
         raise unknown_name_error("pooling", finetune_options.pooling, HEAD_POOLINGS)
@@ -207,6 +210,8 @@ def compute_upsampled_shape(shape, model_name, stem):
 
     shape: (height, width, channels) of the images. The factor is an integer, so that all pixels are upsampled equally.
     """
+    from zoo.weights.pretrained import KERAS_MIN_SIZE
+
     model_info = registry.get_model_info(model_name)
     is_small = stem == "small" or (stem == "auto" and model_info.small_stem_below)
     min_size = max(model_info.min_size,
