@@ -356,7 +356,8 @@ def test_keras_callbacks_find_their_columns(tmp_path):
 @pytest.mark.parametrize("callbacks, parts", [
     ([keras.callbacks.ReduceLROnPlateau()], ["ReduceLROnPlateau", "lr_schedule='plateau'"]),
     (keras.callbacks.LearningRateScheduler(lambda epoch: 0.1), ["LearningRateScheduler", "lr_schedule"]),
-    ([keras.callbacks.EarlyStopping], ["callbacks", "EarlyStopping"])])
+    ([keras.callbacks.EarlyStopping], ["callbacks", "EarlyStopping"]),
+    ([keras.callbacks.EarlyStopping("val_acc")], ["EarlyStopping", "'val_acc'", "'val_accuracy'"])])
 def test_invalid_callbacks(callbacks, parts, tmp_path):
     with pytest.raises(UserError) as error:
         zoo.fit("lenet5", "digits", limit=60, epochs=1, callbacks=callbacks, output_dir=tmp_path)

@@ -30,6 +30,9 @@ from zoo.utils.text import escape_unprintable
 # Keras's callbacks that set the learning rate, and the recipe fields that do the same
 LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gamma",
                 "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
+# Columns of history.csv by the names that older Keras and other trainers give them, for callbacks that monitor one
+MONITOR_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy", "validation_loss": "val_loss",
+                 "validation_accuracy": "val_accuracy", "lr": "learning_rate"}
 
 
 def run_work(display, work, run, recipe, stopper, *_):
@@ -238,6 +241,10 @@ def check_callbacks(callbacks):
         if isinstance(callback, type) or not hasattr(callback, "on_epoch_end"):
             raise UserError("callbacks must be a list of keras.callbacks.Callback objects, such as "
                             f"[keras.callbacks.EarlyStopping(\"val_loss\")]; got {callback!r}")
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor in MONITOR_NAMES:
+            raise UserError(f"the callback {type(callback).__name__} monitors {monitor!r}, which is called "
+                            f"{MONITOR_NAMES[monitor]!r} here")
         for name in {kind.__name__ for kind in type(callback).__mro__} & {*LR_CALLBACKS}:
             raise UserError(f"the callback {name} sets the learning rate, which the recipe already does; leave it out "
                             f"and give {LR_CALLBACKS[name]}")
