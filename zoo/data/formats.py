@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.data.archives import compute_max_bytes, read_unpacked, make_too_large_error
 from zoo.data.array_pickle import PickledArray, convert_to_byte_array, read_cifar_batch
+from zoo.data.npy import read_npy_header
 from zoo.errors import UserError
 from zoo.utils.io import open_regular_file
 
@@ -64,7 +65,6 @@ def read_mnist_npz(layout, info):
 # Exceptions of zipfile and NumPy for a damaged .npz file, besides OSError.
 NPZ_ERRORS = (ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, OverflowError, SyntaxError,
               struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
-NPY_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npz_sizes(path):
@@ -84,7 +84,7 @@ def read_npz_shapes(path):
         with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 with archive.open(member) as header:
-                    shape, _, _ = NPY_HEADER_READERS[np.lib.format.read_magic(header)](header)
+                    shape, _, _ = read_npy_header(header)
                 shapes[member.filename.removesuffix(".npy")] = shape
     except NPZ_ERRORS as error:
         raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); download it again") from None

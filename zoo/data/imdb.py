@@ -9,8 +9,9 @@ import numpy as np
 
 from zoo.data import checks
 from zoo.data.array_pickle import read_object_array
-from zoo.data.formats import NPY_HEADER_READERS, NPZ_ERRORS, check_labels, read_npz_arrays, read_npz_sizes
+from zoo.data.formats import NPZ_ERRORS, check_labels, read_npz_arrays, read_npz_sizes
 from zoo.data.vocabulary import FIRST_WORD, Vocabulary, encode_ranks
+from zoo.data.npy import read_npy_header
 from zoo.errors import UserError
 from zoo.utils.io import read_json
 
@@ -44,7 +45,7 @@ def read_npz_member(path, name):
         raise UserError(f"{path} has no array {name}, or is larger than the full dataset; download it again")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-            _, _, dtype = NPY_HEADER_READERS[np.lib.format.read_magic(file)](file)
+            _, _, dtype = read_npy_header(file)
             if dtype != np.dtype(object):
                 raise ValueError(f"it has the dtype {dtype}, not lists")
             return file.read()

@@ -10,10 +10,10 @@ import zlib
 
 import numpy as np
 
+from zoo.data.npy import read_npy_header
 from zoo.errors import UserError
 from zoo.utils.io import open_regular_file, atomic_write
 
-HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # Raised by zipfile and numpy.lib.format on thousands of archives with changed or missing bytes
 READ_ERRORS = (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError,
                SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error)
@@ -64,11 +64,8 @@ def check_npz_sizes(members, file_size):
 def read_npz_member(archive, info):
     """Return one array; ValueError where its header does not match its data."""
     with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in HEADER_READERS:
-            raise ValueError(f"{info.filename} has format {version}")
         try:
-            shape, _, dtype = HEADER_READERS[version](file)
+            shape, _, dtype = read_npy_header(file)
         except MemoryError:  # raised by Python's parser
             raise ValueError(f"{info.filename} has no readable header") from None
         if dtype.hasobject or min(shape, default=0) < 0:

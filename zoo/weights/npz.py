@@ -5,12 +5,12 @@ import zipfile
 import numpy as np
 
 from zoo.data.arrays import find_image_arrays, format_array_names
+from zoo.data.npy import read_npy_header
 from zoo.errors import UserError
 from zoo.weights import torchvision
 from zoo.weights.lazy_array import WeightsFile, LazyArray, is_float_dtype, count_elements
 
 CHECKPOINT_PREFIX = "weights/"  # in a checkpoint, which also has other arrays
-NPY_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 MAX_NPY_HEADER_BYTES = 4096  # maximum bytes of a member before its data
 
 
@@ -59,7 +59,7 @@ def check_names(path, archive, members):
 def read_header(archive, info):
     """Return (shape, dtype) of a member."""
     with archive.open(info) as file:
-        shape, _, dtype = NPY_HEADER_READERS[np.lib.format.read_magic(file)](file)
+        shape, _, dtype = read_npy_header(file)
     return shape, dtype
 
 
