@@ -28,7 +28,7 @@ def format_call(name, function, arguments):
             parts += [f"{keyword}={format_value(item)}" for keyword, item in value.items()]
         elif index < 2:
             parts.append(format_value(value))
-        elif value is not parameter.default and repr(value) != repr(parameter.default):
+        elif format_value(value) != format_value(parameter.default):
             parts.append(f"{parameter.name}={format_value(value)}")
     return f"{name}({', '.join(parts)})"
 
