@@ -131,6 +131,8 @@ def write_ppm(path, pixels):
     (lambda run, image: run.inspect(image).features("C7"), "'C5'"),
     (lambda run, image: run.inspect(image).features(channels=0), "0"),
     (lambda run, image: run.inspect(image).features([]), "layers"),
+    (lambda run, image: run.inspect(image).saliency([]), "target_classes"),
+    (lambda run, image: run.inspect(image).gradcam(target_classes="11"), "11"),
     (lambda run, image: run.inspect(image).gradcam("all"), "'all'"),
     (lambda run, image: run.inspect(image).report("look.pdf"), "'look.pdf'"),
     (lambda run, image: run.export("onxn"), "'onnx'"),

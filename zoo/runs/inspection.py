@@ -108,6 +108,8 @@ class Inspection:
         targets = [target_classes] if isinstance(target_classes, (str, int, np.integer)) else target_classes
         if not selection:
             raise UserError("layers is empty; give layer names, 'stages' or 'all'")
+        if targets is not None and not [*targets]:
+            raise UserError("target_classes is empty; give class names or labels, or None for the most probable ones")
         key = repr((selection, targets))
         if key not in self._views:
             self._views[key] = ImageInspection(self._model, self.image, selection, self._source, targets)
