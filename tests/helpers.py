@@ -1,6 +1,7 @@
 """Helpers that several test files use."""
 
 import importlib.util
+import os
 import re
 import sys
 
@@ -59,6 +60,18 @@ def _alone(part):
     if part[0].isdigit():
         before += r"(?<!-)(?<!\d[.,])"
     return before + re.escape(part) + (r"(?![\w-])(?![.,]\d)" if part[-1].isalnum() else "")
+
+
+def deny_access(folder, monkeypatch):
+    """Let os.scandir refuse a folder, as one without permission: tests can run as root, who may read everything."""
+    scandir = os.scandir
+
+    def scan(path):
+        if os.path.realpath(path) == os.path.realpath(folder):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
 
 
 def write_pets(folder, shape, ending):

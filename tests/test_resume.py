@@ -56,7 +56,7 @@ RECIPES = {
 
 
 def network_of(sides=()):
-    """A small network with all that has a state: weights, batch normalisation, dropout; side classifiers by name."""
+    """A small network with everything that has state: weights, batch normalization, dropout; auxiliary outputs."""
     keras.utils.set_random_seed(5)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 64, -2, name="preprocessing")(image)

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers import check_message, check_text
+from helpers import check_message, check_text, deny_access
 from PIL import Image
 
 from zoo.data import image_folder, sample_files
@@ -286,16 +286,8 @@ def test_broken_links_among_the_classes_are_noted(tmp_path):
 
 @pytest.mark.parametrize("name", [".", "oak", "oak/2024"])
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path, name, monkeypatch):
-    """Folders without permission are replaced by a scandir that refuses, as tests can run as root."""
     write(tmp_path, ("oak", "oak/2024", "pine"), 10)
-    scandir = os.scandir
-
-    def refuse(folder):
-        if os.path.realpath(folder) == os.path.realpath(tmp_path / name):
-            raise PermissionError(13, "Permission denied", os.fspath(folder))
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    deny_access(tmp_path / name, monkeypatch)
     check_text(refusal_message(tmp_path), (tmp_path / name).resolve(), "permissions")
     with pytest.raises(UserError, match="permissions"):
         sample_files.find_sample_files([tmp_path], IMAGE)

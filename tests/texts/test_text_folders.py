@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from helpers import check_message, check_text
+from helpers import check_message, check_text, deny_access
 
 from zoo.data.labeled_texts import load_labeled_texts
 from zoo.data.loading import load_data
@@ -95,16 +95,8 @@ def test_what_is_ignored_is_noted(tmp_path):
 
 @pytest.mark.parametrize("name", [".", "pos", "pos/old"])
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path, name, monkeypatch):
-    """Folders without permission are replaced by a scandir that refuses, as tests can run as root."""
     write(tmp_path, "pos", "pos/old", "neg")
-    scandir = os.scandir
-
-    def refuse_one(folder):
-        if os.path.realpath(folder) == os.path.realpath(tmp_path / name):
-            raise PermissionError(13, "Permission denied", os.fspath(folder))
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse_one)
+    deny_access(tmp_path / name, monkeypatch)
     for read in (load, lambda folder: find_text_files([folder])):
         with pytest.raises(UserError) as error:
             read(tmp_path)
