@@ -1,6 +1,7 @@
 """zoo.fit and zoo.Run: training from Python, on custom data, interrupted and resumed."""
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from helpers import check_message, write_pets
 import zoo
 from zoo.cli import evaluate, train
 from zoo.errors import UserError
+from zoo.runs import process_state
 from zoo.training import custom_model
 from zoo.training.header import note_small_splits
 from zoo.training.npz_file import read_arrays
@@ -121,6 +123,33 @@ def test_a_run_stopped_by_a_callback_resumes_exactly(trained_run, tmp_path):
                                        for finished_run in (resumed, trained_run))
     assert [name for name in resumed_arrays
             if not np.array_equal(resumed_arrays[name], expected_arrays[name])] in ([], ["progress/seconds"])
+
+
+def test_a_training_leaves_the_random_states_of_the_caller(tmp_path):
+    python_numbers, numpy_numbers = random.Random(7), np.random.RandomState(7)
+    random.seed(7)
+    np.random.seed(7)
+
+    def assert_unchanged():
+        assert random.random() == python_numbers.random() and np.random.rand() == numpy_numbers.rand()
+
+    few = {"limit": 20, "batch_size": 20}
+    run = zoo.fit("lenet5", "digits", **few, epochs=1, lr_schedule="constant", output_dir=tmp_path, verbose=False)
+    assert_unchanged()
+    run.resume(epochs=2, verbose=False)
+    assert_unchanged()
+    zoo.find_learning_rate("lenet5", "digits", **few, steps=10)
+    assert_unchanged()
+
+
+@pytest.mark.slow  # it imports PyTorch
+def test_the_random_state_of_pytorch_is_kept():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(1)
+    with process_state.keep_random_state():
+        torch.manual_seed(0)
+    drawn = torch.rand(1)
+    assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(1))
 
 
 class Raise(keras.callbacks.Callback):

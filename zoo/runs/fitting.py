@@ -12,6 +12,7 @@ from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
+from zoo.runs.process_state import keep_random_state
 from zoo.runs.session_device import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
@@ -228,9 +229,11 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
             run_config = read_resumed_config(run, run_config)
             if read_finished_result(run, run_config.recipe.epochs):
                 return open_finished_run(run, display)
-        return replace(new_session, run_config=run_config).resume(run)
+        with keep_random_state():
+            return replace(new_session, run_config=run_config).resume(run)
     run_directory.check_output_dir(output_dir, name)
-    return new_session.start(output_dir, name, command)
+    with keep_random_state():
+        return new_session.start(output_dir, name, command)
 
 
 def check_callbacks(callbacks):
@@ -276,7 +279,8 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
         class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
     session = Session(run_config, data, device, functools.partial(run_work, display), deadline, checkpoint_seconds,
                       callbacks=check_callbacks(callbacks), loggers=check_logger_names(log), display=display)
-    return session.resume(run.path)
+    with keep_random_state():
+        return session.resume(run.path)
 
 
 def open_finished_run(run, display):
