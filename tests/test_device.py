@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from helpers import check_message
 
+import zoo
 from zoo import devices
 from zoo.devices import Device, Gpu, select_gpus, describe_device, list_gpus
 from zoo.errors import UserError
+from zoo.runs import session_device
 
 ROOT = Path(__file__).resolve().parents[1]
 ASKS = "--query-gpu=index,uuid,name,memory.total,memory.free --format=csv,noheader,nounits"
@@ -77,6 +79,7 @@ def test_no_gpu_without_nvidia_smi(tmp_path, monkeypatch):
 
 CHILD = """
 import json, os, sys
+import zoo
 from zoo import devices
 before = dict(os.environ)
 chosen = devices.select_gpus(json.loads(sys.argv[1]), devices.list_gpus(), devices.get_cuda_visible_devices())
@@ -317,3 +320,41 @@ def test_visible_now(monkeypatch):
     assert devices.get_cuda_visible_devices() is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert devices.get_cuda_visible_devices() == ""
+
+
+# -------------------------------------------------------------------------------------- selecting again in one process
+
+@pytest.mark.parametrize("selections, visible, expected", [
+    ("gpu=1 gpu='all'", None, "0,1,2,3"),
+    ("gpu=1 gpu=2", None, "2"),
+    ("gpu='none' gpu='auto'", None, "0"),
+    ("gpu=3 gpu='all'", "2,3", "2,3"),
+    ("gpu=[1,2] backend='tensorflow'", None, "1,2"),
+    ("backend='tensorflow'", None, "None"),
+])
+def test_another_selection_replaces_the_first(selections, visible, expected, machine):
+    """Only the user's own CUDA_VISIBLE_DEVICES hides GPUs; without a GPU in the call, the variable is not touched."""
+    calls = "".join(f"zoo.set_device({arguments})\n" for arguments in selections.split())
+    code = f"import os, zoo\n{calls}print(os.environ.get('CUDA_VISIBLE_DEVICES'), os.environ.get('JAX_PLATFORMS'))"
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS")}
+    environment |= {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT,
+                             env={**environment, "PATH": machine(FOUR)})
+    assert (process.stdout, process.stderr) == (f"{expected} None\n", "")
+
+
+def test_a_selection_stays_once_keras_is_loaded(four, monkeypatch):
+    import keras
+
+    backend = keras.backend.backend()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delitem(sys.modules, "keras")
+    zoo.set_device(gpu=1)  # before Keras is imported
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    for gpu in (None, 1):
+        assert session_device.prepare_device(gpu, backend, False).gpus == (four[1],)
+    for gpu in ("all", "auto", 2):  # "auto" is GPU 0, with the most free memory
+        with pytest.raises(UserError) as caught:
+            zoo.set_device(gpu=gpu)
+        check_message(caught.value, f"gpu={gpu!r}", "zoo.set_device(gpu)")

@@ -108,8 +108,8 @@ def select_gpus(requested, gpus, visible_devices=None):
             enough, the UUID of a MIG device, "all", "auto" (the GPU with the most free memory), "none", or None for the
             first available GPU.
         gpus: the machine's GPUs, as `list_gpus` returns them.
-        visible_devices: CUDA_VISIBLE_DEVICES as it was when the command started, or None: indices, UUIDs or a MIG
-            device, which then is GPU 0.
+        visible_devices: the user's value of CUDA_VISIBLE_DEVICES, or None: indices, UUIDs or a MIG device, which then
+            is GPU 0.
     """
     if requested == "none":
         return Device((), True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
@@ -174,23 +174,42 @@ def _check_mig_request(requested, visible_devices):
 
 
 def get_cuda_visible_devices():
-    """Return the value of CUDA_VISIBLE_DEVICES, or None if it is not set."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES")
+    """Return the user's value of CUDA_VISIBLE_DEVICES, or None if the user has not set it."""
+    return _get_user_value("CUDA_VISIBLE_DEVICES")
 
 
 DETERMINISTIC_ENV = {"TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 XLA_DETERMINISTIC_FLAG = "--xla_gpu_deterministic_ops=true"
 
+_replaced_values = {}  # {variable: (value that set_device_environment has given it, the user's value or None)}
+
 
 def set_device_environment(device, deterministic=False):
     """Set the environment so that the backend, once loaded, sees this device only.
 
+    Variables that were set for another device get the user's values back.
+
     deterministic: also select deterministic kernels, which give bitwise reproducible results.
     """
-    os.environ.update(device.environment)
+    environment = dict(device.environment)
     if deterministic:
-        os.environ.update(DETERMINISTIC_ENV,
-                          XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} {XLA_DETERMINISTIC_FLAG}".strip())
+        xla_flags = f"{_get_user_value('XLA_FLAGS') or ''} {XLA_DETERMINISTIC_FLAG}".strip()
+        environment.update(DETERMINISTIC_ENV, XLA_FLAGS=xla_flags)
+    for name in {*_replaced_values, *environment}:
+        user_value = _get_user_value(name)
+        value = environment.get(name, user_value)
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+        _replaced_values[name] = value, user_value
+
+
+def _get_user_value(name):
+    """Return the value that the user has given an environment variable, None without one."""
+    value = os.environ.get(name)
+    set_value, user_value = _replaced_values.get(name, (None, None))
+    return user_value if value == set_value else value
 
 
 def is_device_environment_set(device):

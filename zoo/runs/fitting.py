@@ -130,8 +130,9 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
         preset: None, or "small": a width that trains in minutes on two CPU cores.
         width: multiplier for all hidden widths; default: 1, or the preset's.
         stem: "auto", "paper" or "small", as for `zoo.build`.
-        gpu: the index of a GPU as numbered by nvidia-smi, a list of several, "all", "auto" or "none"; default: the
-            first one, or the CPU. It is selected before Keras is imported; afterwards any other choice is an error.
+        gpu: the index of a GPU as numbered by nvidia-smi, a list of several, "all", "auto" or "none"; default: as
+            selected before in this process, or else the first one, or the CPU. It is selected before Keras is imported;
+            afterwards any other choice is an error.
         backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or tensorflow.
         precision: "float32", "bfloat16" or "float16".
         deterministic: use deterministic GPU ops; CPU runs are always deterministic.
