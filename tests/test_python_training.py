@@ -420,6 +420,17 @@ def test_custom_models_that_are_refused(make, parts, tmp_path):
     assert "/" not in str(error.value) and not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("keywords, parts", [
+    ({"precision": "bfloat16"}, "precision='bfloat16' keras.config.set_dtype_policy('mixed_bfloat16')"),
+])
+def test_arguments_without_effect_on_a_custom_model(keywords, parts, tmp_path):
+    for function, output in ((zoo.fit, {"output_dir": tmp_path / "runs"}), (zoo.find_learning_rate, {})):
+        with pytest.raises(UserError) as error:
+            function(make_sequential(layers.Dense(10)), "digits", limit=10, **keywords, **output)
+        check_message(error.value, *parts.split())
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("make", [
     lambda: make_sequential(layers.Dense(10, activation="relu")),
     lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(), layers.Dense(10, activation="softmax")]),

@@ -134,7 +134,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
             selected before in this process, or else the first one, or the CPU. It is selected before Keras is imported;
             afterwards any other choice is an error.
         backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or tensorflow.
-        precision: "float32", "bfloat16" or "float16".
+        precision: "float32", "bfloat16" or "float16". Your own model keeps that of the dtype policy it was built with.
         deterministic: use deterministic GPU ops; CPU runs are always deterministic.
         max_seconds: None, or the time limit in seconds after which to save and stop.
         checkpoint_minutes: the maximum time in minutes between two checkpoints, such as 15 or 0.5: in a long epoch, one

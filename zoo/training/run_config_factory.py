@@ -111,6 +111,10 @@ def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit
     if resolved_recipe.aux_loss_weights or resolved_recipe.dropout:
         raise UserError("aux_loss_weights and dropout are for zoo's own models; leave them out")
     check_precision(precision)
+    if precision != "float32":
+        raise UserError(f"precision={precision!r} has no effect on your own model, whose layers have their precision "
+                        f"already; leave it out, and call keras.config.set_dtype_policy('mixed_{precision}') before "
+                        "you build the model")
     check_augmentation(resolved_recipe, info)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
                      precision, notes=tuple(notes))
