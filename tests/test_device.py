@@ -344,17 +344,37 @@ def test_another_selection_replaces_the_first(selections, visible, expected, mac
     assert (process.stdout, process.stderr) == (f"{expected} None\n", "")
 
 
-def test_a_selection_stays_once_keras_is_loaded(four, monkeypatch):
+@pytest.fixture
+def keras_on_gpu_1(four, monkeypatch):
+    """Return the backend of Keras in the state of a process in which it was imported after zoo.set_device(gpu=1)."""
     import keras
 
-    backend = keras.backend.backend()
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("CUDA_VISIBLE_DEVICES", "TF_DETERMINISTIC_OPS", "XLA_FLAGS"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delitem(sys.modules, "keras")
-    zoo.set_device(gpu=1)  # before Keras is imported
+    zoo.set_device(gpu=1)
     monkeypatch.setitem(sys.modules, "keras", keras)
+    return keras.backend.backend()
+
+
+def test_a_selection_stays_once_keras_is_loaded(keras_on_gpu_1, four):
     for gpu in (None, 1):
-        assert session_device.prepare_device(gpu, backend, False).gpus == (four[1],)
+        assert session_device.prepare_device(gpu, keras_on_gpu_1, False).gpus == (four[1],)
     for gpu in ("all", "auto", 2):  # "auto" is GPU 0, with the most free memory
         with pytest.raises(UserError) as caught:
             zoo.set_device(gpu=gpu)
         check_message(caught.value, f"gpu={gpu!r}", "zoo.set_device(gpu)")
+
+
+def test_determinism_is_not_changed_once_keras_is_loaded(keras_on_gpu_1, monkeypatch, tmp_path):
+    settings = {"tensorflow": "TF_DETERMINISTIC_OPS=1", "jax": "XLA_FLAGS=--xla_gpu_deterministic_ops=true"}
+    if keras_on_gpu_1 not in settings:
+        pytest.skip("PyTorch's determinism can be switched at any time")
+    name, _, value = settings[keras_on_gpu_1].partition("=")
+    for deterministic, part in ((True, settings[keras_on_gpu_1]), (False, "deterministic=True")):
+        with pytest.raises(UserError) as caught:
+            zoo.fit("lenet5", "digits", limit=10, gpu=1, deterministic=deterministic,
+                    output_dir=tmp_path / "runs")
+        check_message(caught.value, part)
+        monkeypatch.setenv(name, value)
+    assert not (tmp_path / "runs").exists()

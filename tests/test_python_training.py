@@ -143,11 +143,13 @@ def test_a_training_leaves_the_random_states_of_the_caller(tmp_path):
 
 
 @pytest.mark.slow  # it imports PyTorch
-def test_the_random_state_of_pytorch_is_kept():
+def test_the_random_state_and_determinism_of_pytorch_are_kept():
     torch = pytest.importorskip("torch")
     torch.manual_seed(1)
-    with process_state.keep_random_state():
+    with process_state.keep_process_state():
         torch.manual_seed(0)
+        torch.use_deterministic_algorithms(True)
+    assert not torch.are_deterministic_algorithms_enabled()
     drawn = torch.rand(1)
     assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(1))
 

@@ -180,6 +180,8 @@ def get_cuda_visible_devices():
 
 DETERMINISTIC_ENV = {"TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 XLA_DETERMINISTIC_FLAG = "--xla_gpu_deterministic_ops=true"
+# Read when the backend is loaded; PyTorch's deterministic operations can be switched at any time
+DETERMINISTIC_SETTINGS = {"tensorflow": "TF_DETERMINISTIC_OPS=1", "jax": f"XLA_FLAGS={XLA_DETERMINISTIC_FLAG}"}
 
 _replaced_values = {}  # {variable: (value that set_device_environment has given it, the user's value or None)}
 
@@ -215,6 +217,12 @@ def _get_user_value(name):
 def is_device_environment_set(device):
     """Return whether `set_device_environment` has been applied for this device."""
     return all(os.environ.get(name) == value for name, value in device.environment.items())
+
+
+def is_deterministic(backend):
+    """Return whether the environment selects the deterministic GPU operations of TensorFlow or JAX."""
+    name, _, value = DETERMINISTIC_SETTINGS[backend].partition("=")
+    return value in os.environ.get(name, "")
 
 
 @contextlib.contextmanager

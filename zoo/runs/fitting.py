@@ -12,7 +12,7 @@ from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
-from zoo.runs.process_state import keep_random_state
+from zoo.runs.process_state import keep_process_state
 from zoo.runs.session_device import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
@@ -135,7 +135,8 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
             afterwards any other choice is an error.
         backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or tensorflow.
         precision: "float32", "bfloat16" or "float16". Your own model keeps that of the dtype policy it was built with.
-        deterministic: use deterministic GPU ops; CPU runs are always deterministic.
+        deterministic: use deterministic GPU operations; CPU runs are always deterministic. Like `gpu`, it is selected
+            before Keras is imported.
         max_seconds: None, or the time limit in seconds after which to save and stop.
         checkpoint_minutes: the maximum time in minutes between two checkpoints, such as 15 or 0.5: in a long epoch, one
             is saved between two steps, so that a process that is killed loses at most that. It does not change the
@@ -230,10 +231,10 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
             run_config = read_resumed_config(run, run_config)
             if read_finished_result(run, run_config.recipe.epochs):
                 return open_finished_run(run, display)
-        with keep_random_state():
+        with keep_process_state():
             return replace(new_session, run_config=run_config).resume(run)
     run_directory.check_output_dir(output_dir, name)
-    with keep_random_state():
+    with keep_process_state():
         return new_session.start(output_dir, name, command)
 
 
@@ -280,7 +281,7 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
         class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
     session = Session(run_config, data, device, functools.partial(run_work, display), deadline, checkpoint_seconds,
                       callbacks=check_callbacks(callbacks), loggers=check_logger_names(log), display=display)
-    with keep_random_state():
+    with keep_process_state():
         return session.resume(run.path)
 
 

@@ -34,7 +34,22 @@ def prepare_run_device(gpu, run_config):
     """Return the prepared Device for `gpu` and a RunConfig; see `prepare_device`."""
     device = prepare_device(gpu, run_config.backend, run_config.deterministic)
     check_devices(run_config, len(device.gpus))
+    if device.gpus:
+        check_loaded_determinism(run_config)
     return device
+
+
+def check_loaded_determinism(run_config):
+    """Raise UserError if Keras is already loaded with another choice of deterministic GPU operations."""
+    setting = devices.DETERMINISTIC_SETTINGS.get(run_config.backend)
+    if "keras" not in sys.modules or setting is None or devices.is_deterministic(
+            run_config.backend) == run_config.deterministic:
+        return
+    if run_config.deterministic:
+        raise UserError("Keras is already loaded without deterministic GPU operations; set "
+                        f"{setting} in the environment of a new process, or leave out deterministic=True")
+    raise UserError("Keras is already loaded with deterministic GPU operations; give deterministic=True, or train in a "
+                    "new process")
 
 
 def prepare_device(gpu, backend, deterministic):
