@@ -89,6 +89,47 @@ def test_a_network_without_normalization_has_no_statistics():
     assert BatchStatistics(model, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
 
 
+def nest(inner, **arguments):
+    """Return a model that calls `inner`, whose input are its pixels divided by 64."""
+    image = keras.Input((16, 16, 1), dtype="uint8")
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(
+        inner(layers.Rescaling(1 / 64, -2)(image), **arguments))))
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential", "in another"])
+def test_nested_models_are_measured(kind):
+    keras.utils.set_random_seed(0)
+    parts = [layers.Conv2D(4, 3, name="conv"), layers.BatchNormalization(name="bn")]
+    inner = keras.Sequential([layers.Input((16, 16, 1)), *parts], name="inner")
+    if kind == "functional":
+        inner = keras.Model(inner.inputs[0], inner.outputs[0], name="inner")
+    elif kind == "in another":  # both have a layer of the same name
+        inner = keras.Sequential([layers.Input((16, 16, 1)), inner, layers.BatchNormalization(name="bn")])
+    split, model = split_of(40, 1), nest(inner)
+    measured = BatchStatistics(model, split, 3, 40, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
+    features = keras.ops.convert_to_numpy(parts[0](split.batch(np.arange(40))[0].astype("float32") / 64 - 2))
+    mean, variance = moments(features)
+    assert len(measured) == (4 if kind == "in another" else 2)
+    assert keras.ops.convert_to_numpy(parts[1].moving_mean) == pytest.approx(mean, rel=1e-4, abs=1e-5)
+    assert keras.ops.convert_to_numpy(parts[1].moving_variance) == pytest.approx(variance, rel=1e-4)
+
+
+@pytest.mark.parametrize("freeze, arguments", [(True, {}), (False, {"training": False})])
+def test_nested_models_that_training_does_not_update_are_unchanged(freeze, arguments):
+    inner = keras.Sequential([layers.Input((16, 16, 1)), layers.BatchNormalization()])
+    inner.trainable = not freeze
+    model = nest(inner, **arguments)
+    assert BatchStatistics(model, split_of(40, 1), 3, 40, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
+
+
+def test_nested_normalization_is_synchronized_between_devices():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the other backends do so by themselves")
+    inner = keras.Sequential([layers.Input((16, 16, 1)), layers.BatchNormalization()])
+    data_parallel.DataParallel(devices=2).sync_batch_norm(nest(inner))
+    assert inner.layers[0].synchronized
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, capsys):
     """With EMA, the statistics are those of the averaged weights; the trained weights have different ones."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.training import cpu_kernels
 from zoo.training.batches import TrainingBatches
+from zoo.training.custom_model import is_nested_model
 
 TRAIN_FRACTION = 0.07  # fraction of the training images, forward pass only
 MIN_IMAGES, MAX_IMAGES = 512, 4096  # fewer are noisy, more make no difference
@@ -21,14 +22,13 @@ class BatchStatistics:
     """Measure the batch statistics of `model`, a functional model, and assign them to its layers.
 
     split: the training split. classes: the number of classes. distribution: the
-    zoo.training.distribution.data_parallel.DataParallel in whose scope the model was built. Frozen layers keep their
-    statistics.
+    zoo.training.distribution.data_parallel.DataParallel in whose scope the model was built. Layers whose statistics
+    training does not update, see `find_updated_norms`, keep them.
     """
 
     def __init__(self, model, split, classes, batch_size, seed, distribution):
         self.model, self.distribution = model, distribution
-        self.layers = [layer for layer in model.layers
-                       if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
+        self.layers = find_updated_norms(model)
         self.batches = distribution.shard_batches(TrainingBatches(split, classes, batch_size, seed))
         images = min(len(split), max(MIN_IMAGES, int(TRAIN_FRACTION * len(split))), MAX_IMAGES)
         self.num_batches = max(1, images // batch_size)  # whole batches, or all images in one
@@ -69,17 +69,35 @@ class BatchStatistics:
         """
         if self.measuring_model:
             return
-        twins = {layer.name: type(layer).from_config({**layer.get_config(), "momentum": 0.0}) for layer in self.layers}
+        twins = {id(layer): type(layer).from_config({**layer.get_config(), "momentum": 0.0}) for layer in self.layers}
         model = self.model
         self.measuring_model = keras.models.clone_model(
             keras.Model(model.input, model.output),  # a compiled model's configuration would be cloned too
             input_tensors=keras.Input(model.input_shape[1:], dtype=model.input.dtype),
-            clone_function=lambda layer: twins.get(layer.name, layer),
-            call_function=lambda layer, *args, **kwargs: layer(*args, **kwargs))
-        self.twins = [twins[layer.name] for layer in self.layers]
+            clone_function=lambda layer: twins.get(id(layer), layer),
+            call_function=lambda layer, *args, **kwargs: layer(*args, **kwargs), recursive=True)
+        self.twins = [twins[id(layer)] for layer in self.layers]
         cpu_kernels.use_fast_kernels(self.measuring_model, self.distribution)
         for twin in self.twins:
             twin.call = force_training_mode(twin.call)
+
+
+def find_updated_norms(model):
+    """Return the batch normalizations, those of nested models included, whose statistics training updates.
+
+    Not those that are frozen, or that are called, or are in a nested model that is called, with training=False.
+    """
+    inference_only = {entry["name"] for entry in model.get_config()["layers"] if entry.get("inbound_nodes")
+                      and all(node["kwargs"].get("training") is False for node in entry["inbound_nodes"])}
+    norms = []
+    for layer in model.layers:
+        if layer.name in inference_only:
+            continue
+        if is_nested_model(layer):
+            norms += find_updated_norms(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            norms.append(layer)
+    return [*{id(norm): norm for norm in norms}.values()]  # nested models can share one
 
 
 def get_affine_variables(layer):

@@ -87,10 +87,15 @@ def make_custom_model_config(model, dataset_info):
 def iter_layers(model):
     """Yield the layers of a model, those of nested models included."""
     for layer in model.layers:
-        if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+        if is_nested_model(layer):
             yield from iter_layers(layer)
         else:
             yield layer
+
+
+def is_nested_model(layer):
+    """Return whether a layer is a functional or Sequential model."""
+    return isinstance(layer, keras.Model) and bool(getattr(layer, "inputs", None))
 
 
 def get_lasting_config(layer):

@@ -8,6 +8,8 @@ import contextlib
 
 import keras
 
+from zoo.training.custom_model import iter_layers
+
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
@@ -28,7 +30,7 @@ def add_loss_scaling(optimizer, model):
     float16 has no numbers below 6e-8, as many gradients are. The scale starts at 2**15, doubles after 2,000 steps and
     is halved when a gradient is not finite; such a step is skipped.
     """
-    if any(layer.compute_dtype == "float16" for layer in model.layers):
+    if any(layer.compute_dtype == "float16" for layer in iter_layers(model)):
         return keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
     return optimizer
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.training.custom_model import iter_layers
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class DataParallel:
     def sync_batch_norm(self, model):
         """Synchronize the moments of batch normalization over the devices, where the backend does not by itself."""
         if self.devices > 1 and keras.backend.backend() == "tensorflow":
-            for layer in model.layers:
+            for layer in iter_layers(model):
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.synchronized = True
 
