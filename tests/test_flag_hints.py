@@ -216,6 +216,13 @@ def test_a_field_by_its_flag_is_as_by_set(field):
     assert by_flag != parse_config(*conditions)
 
 
+def test_the_dropout_is_an_option_of_the_model_alone():
+    """As in Python, so that a run that was started either way can be resumed the other way."""
+    config = parse_config("--dropout", "0.2")
+    assert config == parse_config("--model-option", "dropout=0.2")
+    assert (config.model_config.options["dropout"], config.recipe.dropout) == (0.2, "")
+
+
 @pytest.mark.parametrize("arguments, field, value", [
     (("--lr", "0.02"), "learning_rate", 0.02),
     (("-b", "64"), "batch_size", 64),

@@ -255,6 +255,8 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
     (lambda: zoo.fit("lenet5", epochs="3"), "epochs '3'"),
     (lambda: zoo.fit("lenet5", epochs=0), "epochs 0"),
     (lambda: zoo.fit("lenet5", recipe="moden"), "'moden' 'modern'"),
+    (lambda: zoo.fit("lenet5", dropout=0.5), "lenet5 dropout"),
+    (lambda: zoo.fit("lenet5", dropout="0.5"), "lenet5 dropout"),
     (lambda: zoo.fit("lenet5", gpu=7), "7"),
     (lambda: zoo.fit("lenet5", precision="bf16"), "'bf16' bfloat16"),
     (lambda: zoo.fit("resnet18", preset="smal"), "'smal' 'small'"),
@@ -424,6 +426,7 @@ def test_custom_models_that_are_refused(make, parts, tmp_path):
 
 @pytest.mark.parametrize("keywords, parts", [
     ({"precision": "bfloat16"}, "precision='bfloat16' keras.config.set_dtype_policy('mixed_bfloat16')"),
+    ({"dropout": 0.5}, "dropout catalogue"),
 ])
 def test_arguments_without_effect_on_a_custom_model(keywords, parts, tmp_path):
     for function, output in ((zoo.fit, {"output_dir": tmp_path / "runs"}), (zoo.find_learning_rate, {})):

@@ -57,8 +57,7 @@ def build_parser():
 
 def parse_test_config(arguments, model_info, limit, dataset_info):
     """Return the RunConfig that the command line requests, on the dataset of `dataset_info`."""
-    fields = train_args.parse_recipe_fields(arguments)
-    width, options = train_args.parse_width_and_options(arguments, model_info, fields)
+    width, options, fields = train_args.parse_model_and_recipe(arguments, model_info)
     return run_config_factory.make_run_config(model_info, dataset_info, recipe=arguments.recipe, overrides=fields,
                                               limit=limit, width=width, stem=arguments.stem, options=options,
                                               seed=common.parse_int("--seed", arguments.seed, 0, 2**32 - 1),
@@ -80,7 +79,7 @@ def execute_lr_find(argv):
 
     learning_rate.check_lr_range(min_lr, max_lr, steps)
     path = learning_rate.check_figure_path(arguments.output)
-    _, options = train_args.parse_width_and_options(arguments, model_info, train_args.parse_recipe_fields(arguments))
+    _, options, _ = train_args.parse_model_and_recipe(arguments, model_info)
     dataset = dataset_args.load_images(arguments, limit,
                                        run_config_factory.get_source_arguments(model_info, None, options))
     config = parse_test_config(arguments, model_info, limit, dataset.info)

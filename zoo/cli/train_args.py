@@ -7,6 +7,7 @@ from zoo import env
 from zoo.cli import common
 from zoo.errors import UserError
 from zoo.training import recipe, recipes, run_config
+from zoo.training.run_config_factory import split_keywords
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_assignments, parse_value
 
@@ -79,19 +80,22 @@ def parse_recipe_fields(arguments):
     return changes
 
 
-def parse_width_and_options(arguments, model_info, fields):
-    """Return (width, options) of the model, from the preset, the command line and the dropout of the recipe."""
+def parse_model_and_recipe(arguments, model_info):
+    """Return (width, options of the model, {field: value} of the recipe) of the preset and the command line.
+
+    The dropout of the recipe is an option of the model.
+    """
     preset = common.parse_preset(arguments, model_info)
     options = {**(preset.options if preset else {}),
                **parse_assignments("--model-option", arguments.model_option, model_info.options)}
-    dropout = fields.get("dropout")
+    fields = parse_recipe_fields(arguments)
+    dropout_options, fields = split_keywords(model_info, fields)
+    dropout = dropout_options.get("dropout")
     if dropout:
-        if "dropout" not in model_info.options:
-            raise UserError(f"{model_info.name} has no dropout; leave the field empty: dropout=")
         if "dropout" in options:
             raise UserError("--model-option dropout and the recipe field dropout set the same value; give one of them")
         options["dropout"] = parse_value("dropout", dropout, model_info.options["dropout"])
-    return preset.width if preset else common.parse_width(arguments), options
+    return preset.width if preset else common.parse_width(arguments), options, fields
 
 
 def parse_resume(parser, arguments, argv):

@@ -88,9 +88,9 @@ def execute_training(argv, prog, parser):
 
 def parse_model_request(arguments):
     """Return the arguments of `make_run_config` that the model and its recipe determine, {name: value}."""
-    model_info, fields = registry.get_model_info(arguments.network), train_args.parse_recipe_fields(arguments)
+    model_info = registry.get_model_info(arguments.network)
     finetune_options = parse_finetuning(arguments)
-    width, options = train_args.parse_width_and_options(arguments, model_info, fields)
+    width, options, fields = train_args.parse_model_and_recipe(arguments, model_info)
     backbone_weights = run_config_factory.resolve_backbone_weights(model_info, finetune_options, width, arguments.stem,
                                                                    options)
     return {"finetune_options": finetune_options, "backbone_weights": backbone_weights, "overrides": fields,

@@ -40,9 +40,15 @@ def refuse_catalogue_arguments(**arguments):
 
 
 def split_keywords(model_info, keywords):
-    """Split additional {keyword: value} into (options of the model, fields of the recipe)."""
+    """Split additional {keyword: value} into (options of the model, fields of the recipe).
+
+    The dropout is an option of the model; UserError if it has none.
+    """
     options = {key: value for key, value in keywords.items() if key in model_info.options}
-    return options, {key: value for key, value in keywords.items() if key not in options}
+    fields = {key: value for key, value in keywords.items() if key not in options}
+    if fields.pop("dropout", ""):
+        raise UserError(f"{model_info.name} has no dropout; leave out dropout")
+    return options, fields
 
 
 def apply_preset(model_info, preset, width, options):
@@ -107,9 +113,8 @@ def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit
     """Return the RunConfig for a user's own model, a CustomModelConfig; see `make_run_config`."""
     if recipe not in (None, "modern"):
         raise UserError(f"the recipe {recipe} is for zoo's own models; leave it out, and pass its fields")
+    refuse_catalogue_arguments(**{field: overrides.get(field) or None for field in ("aux_loss_weights", "dropout")})
     resolved_recipe, notes = override_fields(recipes.make_custom_model_recipe(info.name), overrides)
-    if resolved_recipe.aux_loss_weights or resolved_recipe.dropout:
-        raise UserError("aux_loss_weights and dropout are for zoo's own models; leave them out")
     check_precision(precision)
     if precision != "float32":
         raise UserError(f"precision={precision!r} has no effect on your own model, whose layers have their precision "
@@ -173,19 +178,15 @@ def configure_finetuning(model_info, info, finetune_options, backbone_weights):
 def resolve_recipe(model_info, info, name, overrides, finetune_options):
     """Return (Recipe called `name`, None for the default, with overrides {field: value}; list of notes about it).
 
-    finetune_options: a FineTuneOptions or None; a recipe for fine-tuning has no auxiliary classifiers and no dropout of
-    the model's own head.
+    finetune_options: a FineTuneOptions or None; a recipe for fine-tuning has no auxiliary classifiers.
     """
     is_pretrained = finetune_options is not None and finetune_options.weights is not None
     name = ("finetune" if is_pretrained else "modern") if name is None else name
     recipe = recipes.get_recipe(model_info.name, info.name, name)
     if finetune_options is not None:
-        for field in ("aux_loss_weights", "dropout"):
-            if overrides.get(field):
-                raise UserError(f"{field} belongs to the model's own head, which is replaced; leave it out"
-                                + (", or give the dropout of the new head in head layers" if field == "dropout"
-                                   else ""))
-        recipe = replace(recipe, aux_loss_weights="", dropout="")
+        if overrides.get("aux_loss_weights"):
+            raise UserError("aux_loss_weights belongs to the model's own head, which is replaced; leave it out")
+        recipe = replace(recipe, aux_loss_weights="")
     recipe, notes = override_fields(recipe, overrides)
     resolve_aux_loss_weights(recipe, model_info)
     return recipe, notes
