@@ -1,6 +1,8 @@
 """zoo.fit and zoo.Run: training from Python, on custom data, interrupted and resumed."""
 
+import functools
 import json
+import math
 import random
 import re
 import subprocess
@@ -285,6 +287,13 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
     (lambda: zoo.build("vgg16", pretrained=True), "weights='imagenet'"),
     (lambda: zoo.describe("vgg16", img_size=64), "img_size=64 input_shape"),
     (lambda: zoo.fit("lenet5", sparkle=1), "'sparkle' learning_rate"),
+    *((functools.partial(zoo.fit, "lenet5", **{name: value}), f"{name} {value!r}") for name, value in (
+        ("deterministic", 1), ("seed", True), ("seed", None), ("seed", -1), ("seed", 1.5), ("seed", 2**32),
+        ("limit", 2.5), ("limit", 0), ("name", 7), ("output_dir", 7), ("max_seconds", "60"), ("max_seconds", math.nan),
+        ("max_seconds", 0), ("log", True))),
+    (lambda: zoo.fit("lenet5", weights="mnist", two_stage=True, freeze="none", head_epochs=2.5), "head_epochs 2.5"),
+    (lambda: zoo.find_learning_rate("lenet5", seed=-1), "seed -1"),
+    (lambda: zoo.find_learning_rate("lenet5", limit=2.5), "limit 2.5"),
 ])
 def test_an_error_is_one_line(call, parts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -294,13 +303,30 @@ def test_an_error_is_one_line(call, parts, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_integers_as_floats_and_scalars_of_numpy(tmp_path):
+    run = zoo.fit("lenet5", "digits", recipe="notes", learning_rate=1, limit=np.int64(20), seed=np.int64(3),
+                  epochs=np.int32(1), batch_size=np.int64(20), rho=np.float64(0.5), deterministic=np.False_,
+                  output_dir=tmp_path, verbose=False)
+    config = json.loads((run.path / "run.json").read_text())
+    assert (config["limit"], config["seed"], config["deterministic"]) == (20, 3, False)
+    assert repr(config["recipe"]["learning_rate"]) == "1.0" and config["recipe"]["rho"] == 0.5
+    for method, value in ((lambda value: run.resume(epochs=value), "60"),
+                          (lambda value: run.resume(max_seconds=value), -1),
+                          (lambda value: run.evaluate(batch_size=value), -5)):
+        with pytest.raises(UserError) as error:
+            method(value)
+        check_message(error.value, repr(value))
+    assert run.resume(epochs=np.int64(2), verbose=False).history["epoch"] == [1, 2]
+
+
 def test_an_invalid_argument_is_refused_before_a_backend_loads():
     code = ("import sys, zoo\n"
-            "try:\n    zoo.fit('lenet5', 'digits', epoch=1)\n"
-            "except zoo.errors.UserError as error:\n    print(str(error).count('\\n'))\n"
+            "for keywords in {'epoch': 1}, {'seed': -1}, {'deterministic': 1}, {'log': True}:\n"
+            "    try:\n        zoo.fit('lenet5', 'digits', **keywords)\n"
+            "    except zoo.errors.UserError as error:\n        print(str(error).count('\\n'))\n"
             "print(*sorted({'keras', 'tensorflow', 'jax', 'torch', 'matplotlib'} & set(sys.modules)))")
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert process.stdout == "0\n\n"
+    assert process.stdout == "0\n0\n0\n0\n\n"
 
 
 def test_a_device_must_be_selected_before_keras_is_imported():

@@ -1,5 +1,6 @@
 """Parsing and type checks of option values, and messages about unknown names."""
 
+import numpy as np
 import pytest
 from helpers import check_message
 
@@ -47,7 +48,9 @@ def test_a_whole_number_too_large_for_a_float():
     assert parse_value("--set x", "1" + 400 * "0", 1) == 10**400
 
 
-@pytest.mark.parametrize("value, default, expected", [(True, False, True), (3, 1, 3), (3, 1.0, 3.0), ("a", "b", "a")])
+@pytest.mark.parametrize("value, default, expected", [
+    (True, False, True), (3, 1, 3), (3, 1.0, 3.0), ("a", "b", "a"), (np.True_, False, True), (np.int64(3), 1, 3),
+    (np.int32(3), 1.0, 3.0), (np.float32(0.5), 1.0, 0.5), (np.str_("a"), "b", "a")])
 def test_check_type(value, default, expected):
     checked = check_type("x", value, default)
     assert checked == expected
@@ -60,6 +63,8 @@ def test_check_type(value, default, expected):
     (True, 1.0, "x float True"),
     (1.0, 1, "x int 1.0"),
     (None, "a", "x str None"),
+    (np.True_, 1, "x int True"),
+    (np.float64(1), 1, "x int 1.0"),
 ])
 def test_check_type_refuses(value, default, parts):
     check_refused(parts, check_type, "x", value, default)

@@ -11,6 +11,7 @@ from zoo.data.text_arrays import has_texts
 from zoo.errors import UserError
 from zoo.modality import IMAGE, TEXT, get_modality
 from zoo.utils.io import expand_user
+from zoo.utils.validation import is_integer
 
 
 def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_size=None, shape=None,
@@ -213,9 +214,9 @@ def resolve_image_shape(image_size, shape):
         size = tuple(shape[:2])
     else:
         size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-        if len(size) != 2 or any(isinstance(length, bool) or not isinstance(length, int) or length < 1
-                                 for length in size):
+        if len(size) != 2 or any(not is_integer(length) or length < 1 for length in size):
             raise UserError(f"image_size must be an integer number of pixels, or (height, width); got {image_size!r}")
+        size = tuple(map(int, size))
     if shape[2] not in (1, 3):
         raise UserError(f"images in folders must have 1 or 3 channels; the shape {tuple(shape)} has {shape[2]}")
     return (*size, shape[2])

@@ -4,6 +4,7 @@ import inspect
 import os
 
 from zoo.utils.text import escape_unprintable
+from zoo.utils.validation import unwrap_scalar
 
 MAX_ITEMS = 20  # of a list or dict that is written out
 
@@ -35,8 +36,7 @@ def format_call(name, function, arguments):
 
 def format_value(value):
     """Return a value as Python writes it; an array, a model or another object as what it is, in angle brackets."""
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a NumPy scalar
-        value = value.item()
+    value = unwrap_scalar(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return repr(value)
     if isinstance(value, os.PathLike):

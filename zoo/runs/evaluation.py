@@ -9,6 +9,7 @@ from zoo.errors import UserError
 from zoo.runs.data import make_reader, reload_run_split
 from zoo.training import run_files
 from zoo.training.run_config import find_checkpoint
+from zoo.utils.validation import check_positive_integer
 
 DEFAULT_BATCH_SIZE = 128  # if run.json has none
 TEST_REUSE_NOTE = ("the test split has been used again: do not select models by these numbers (use "
@@ -71,6 +72,8 @@ def evaluate_run(run, config, images, checkpoint="best", batch_size=None):
     See `zoo.training.evaluation.compute_metrics`.
     """
     find_checkpoint(run, checkpoint)
+    if batch_size is not None:
+        check_positive_integer("batch_size", batch_size)
 
     from zoo.training import evaluation
 

@@ -1,7 +1,6 @@
 """`zoo.fit`, and resuming a run, from Python. Importing this module loads no backend."""
 
 import functools
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,8 @@ from zoo import registry
 from zoo.data.loading import get_source_kind, load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.runs.arguments import (check_callbacks, check_limit, check_logger_names, check_run_location, check_seed,
+                                compute_deadline)
 from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
@@ -18,7 +19,7 @@ from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
 from zoo.runs.session import Session
 from zoo.runs.stages import read_finished_result, read_resumed_config
-from zoo.training import class_weights, finetuning, loggers, run_directory
+from zoo.training import class_weights, finetuning, run_directory
 from zoo.training.recipe import override_recipe
 from zoo.training.run_config import extend_epochs, get_run_config
 from zoo.training.run_config_factory import (apply_preset, check_source_modality, check_training_keywords,
@@ -27,14 +28,7 @@ from zoo.training.run_config_factory import (apply_preset, check_source_modality
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, convert_checkpoint_minutes
 from zoo.utils.io import expand_user
 from zoo.utils.text import escape_unprintable
-
-# Keras's callbacks that set the learning rate, and the recipe fields that do the same
-LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gamma",
-                "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
-# Columns of history.csv by the names that older Keras and other trainers give them, for callbacks that monitor one
-MONITOR_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy", "validation_loss": "val_loss",
-                 "validation_accuracy": "val_accuracy", "lr": "learning_rate"}
-
+from zoo.utils.validation import check_type
 
 def run_work(display, work, run, recipe, stopper, *_):
     """Do `work()`, show its closing line on the display, and return the Run; errors are raised in the same class.
@@ -171,6 +165,9 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     """
     command = format_call("zoo.fit", fit, locals())
     deadline = compute_deadline(max_seconds)
+    check_run_location(output_dir, name)
+    seed, limit = check_seed(seed), check_limit(limit)
+    deterministic = check_type("deterministic", deterministic, False)
     check_training_keywords("zoo.fit", fit, model, keywords)
     finetune_options = finetuning.make_finetune_options(
         weights=finetuning.get_weights_name(weights), freeze=freeze,
@@ -210,11 +207,6 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
                                backbone_weights=backbone_weights, **session)
 
 
-def compute_deadline(max_seconds):
-    """Return the time, on time.monotonic's clock, at which to save and stop."""
-    return float("inf") if max_seconds is None else time.monotonic() + max_seconds
-
-
 def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gpu, name, output_dir, verbose,
                         **session):
     """Start a run, or resume the existing run called `name`; return the Run."""
@@ -238,38 +230,14 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
         return new_session.start(output_dir, name, command)
 
 
-def check_callbacks(callbacks):
-    """Return None, one callback or several as a tuple; UserError for anything that is not a Keras callback."""
-    callbacks = callbacks or ()
-    callbacks = tuple(callbacks) if isinstance(callbacks, (list, tuple)) else (callbacks,)
-    for callback in callbacks:
-        if isinstance(callback, type) or not hasattr(callback, "on_epoch_end"):
-            raise UserError("callbacks must be a list of keras.callbacks.Callback objects, such as "
-                            f"[keras.callbacks.EarlyStopping(\"val_loss\")]; got {callback!r}")
-        monitor = getattr(callback, "monitor", None)
-        if isinstance(monitor, str) and monitor in MONITOR_NAMES:
-            raise UserError(f"the callback {type(callback).__name__} monitors {monitor!r}, which is called "
-                            f"{MONITOR_NAMES[monitor]!r} here")
-        for name in {kind.__name__ for kind in type(callback).__mro__} & {*LR_CALLBACKS}:
-            raise UserError(f"the callback {name} sets the learning rate, which the recipe already does; leave it out "
-                            f"and give {LR_CALLBACKS[name]}")
-    return callbacks
-
-
-def check_logger_names(log):
-    """Return `log`, which is None, a logger name or several, as a tuple of checked names."""
-    logger_names = () if log is None else (log,) if isinstance(log, str) else tuple(log)
-    loggers.check_loggers(logger_names)
-    return logger_names
-
-
 def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_minutes, callbacks, log=None,
                verbose=True):
     """Resume the Run `run`; see `Run.resume`."""
     deadline, checkpoint_seconds = compute_deadline(max_seconds), convert_checkpoint_minutes(checkpoint_minutes)
+    callbacks, logger_names = check_callbacks(callbacks), check_logger_names(log)
     run_config = get_run_config(run.path, run.config)
     if epochs is not None:
-        recipe = override_recipe(run_config.recipe, {"epochs": epochs})
+        recipe = override_recipe(run_config.recipe, {"epochs": check_type("epochs", epochs, 1)})
         run_config = extend_epochs(run.path, run_config, recipe.epochs)
     display = make_progress_display(verbose)
     if read_finished_result(run.path, run_config.recipe.epochs):
@@ -280,7 +248,7 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
         dataset, limit=run_config.limit, shape=tuple(info["shape"]), vocabulary=info.get("vocabulary"),
         class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
     session = Session(run_config, data, device, functools.partial(run_work, display), deadline, checkpoint_seconds,
-                      callbacks=check_callbacks(callbacks), loggers=check_logger_names(log), display=display)
+                      callbacks=callbacks, loggers=logger_names, display=display)
     with keep_process_state():
         return session.resume(run.path)
 

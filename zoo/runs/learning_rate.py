@@ -3,6 +3,7 @@
 import functools
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -10,11 +11,13 @@ from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import session_device
+from zoo.runs.arguments import check_limit, check_seed
 from zoo.runs.process_state import keep_process_state
 from zoo.runs.stages import get_aux_loss_weights, write_model_file
 from zoo.training import run_config_factory
 from zoo.training.recipe import MAX_VALUE
 from zoo.utils.io import check_writable
+from zoo.utils.validation import is_integer
 
 MAX_STEPS = 10_000
 
@@ -78,11 +81,11 @@ def check_figure_path(path):
 def check_lr_range(min_lr, max_lr, steps):
     """Raise UserError for an invalid range or number of steps."""
     for name, value in (("min_lr", min_lr), ("max_lr", max_lr)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAX_VALUE:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= MAX_VALUE:
             raise UserError(f"{name} must be a number above 0; got {value!r}")
     if min_lr >= max_lr:
         raise UserError(f"min_lr must be lower than max_lr; got {min_lr:g} and {max_lr:g}")
-    if isinstance(steps, bool) or not isinstance(steps, int) or not 10 <= steps <= MAX_STEPS:
+    if not is_integer(steps) or not 10 <= steps <= MAX_STEPS:
         raise UserError(f"steps must be an integer from 10 to {MAX_STEPS:,}; got {steps!r}")
 
 
@@ -117,6 +120,7 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
     >>> run = zoo.fit("lenet5", "digits", optimizer="adam", learning_rate=test.suggestion)
     """
     check_lr_range(min_lr, max_lr, steps)
+    seed, limit = check_seed(seed), check_limit(limit)
     run_config_factory.check_training_keywords("zoo.find_learning_rate", find_learning_rate, model, keywords)
     load_dataset = functools.partial(
         load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,

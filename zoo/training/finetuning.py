@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from zoo import registry
 from zoo.errors import UserError, unknown_name_error
-from zoo.training.recipe import Recipe, override_recipe
-from zoo.utils.validation import parse_value
+from zoo.training.recipe import MAX_VALUE, Recipe, override_recipe
+from zoo.utils.validation import is_integer, parse_value, unwrap_scalar
 
 HEAD_POOLINGS = ("avg", "max", "flatten")
 MAX_UNITS = 100_000
@@ -106,6 +106,7 @@ def deserialize_finetune_config(values):
 
 def make_finetune_options(**fields):
     """Return the checked FineTuneOptions of the fields that are set, or None if none is: training from scratch."""
+    fields = {name: unwrap_scalar(value) for name, value in fields.items()}
     check_freeze(fields.get("freeze"))
     fields = {name: value for name, value in fields.items()
               if value is not None and value != () and value is not False}
@@ -158,18 +159,20 @@ def check_finetune_options(finetune_options):
     two_stage = strategy.two_stage if strategy else finetune_options.two_stage
     if finetune_options.head_epochs is not None and not two_stage:
         raise UserError("head_epochs=... is the length of the first of two stages; give two_stage=True, or omit it")
-    for name, min_value, max_value in (("head_epochs", 1, 1_000_000), ("backbone_learning_rate", 0, 1_000_000)):
-        value = getattr(finetune_options, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))
-                                  or not min_value <= value <= max_value or value == 0):
-            raise UserError(f"{name}=... must be a number above 0; got {value!r}")
+    head_epochs, learning_rate = finetune_options.head_epochs, finetune_options.backbone_learning_rate
+    if head_epochs is not None and (not is_integer(head_epochs) or not 1 <= head_epochs <= MAX_VALUE):
+        raise UserError(f"head_epochs=... must be an integer from 1 to {MAX_VALUE:,}; got {head_epochs!r}")
+    if learning_rate is not None and (isinstance(learning_rate, bool) or not isinstance(learning_rate, (int, float))
+                                      or not 0 < learning_rate <= MAX_VALUE):
+        raise UserError(f"backbone_learning_rate=... must be a number above 0; got {learning_rate!r}")
 
 
 def make_head_layers(head_layers):
     """Return the hidden layers as a tuple, from a number, several numbers, or a text as on the command line."""
     if isinstance(head_layers, str):
         return parse_head_layers(head_layers)
-    return tuple(head_layers) if isinstance(head_layers, (list, tuple)) else (head_layers,)
+    head_layers = head_layers if isinstance(head_layers, (list, tuple)) else (head_layers,)
+    return tuple(map(unwrap_scalar, head_layers))
 
 
 def check_head_layers(head_layers):

@@ -193,14 +193,13 @@ def resolve_recipe(model_info, info, name, overrides, finetune_options):
 
 
 def override_fields(recipe, overrides):
-    """Return (Recipe with overrides {field: value}, list of notes about it).
+    """Return (Recipe with overrides {field: value}, in the types of the fields, list of notes about it).
 
     UserError for a value of the wrong type. With an optimizer of another family than the recipe's, its usual learning
     rate replaces the recipe's, unless one is given.
     """
     fields = serialize_recipe(recipe)
-    for field, value in overrides.items():
-        check_type(field, value, fields[field])
+    overrides = {field: check_type(field, value, fields[field]) for field, value in overrides.items()}
     recipe, notes = recipes.replace_optimizer(recipe, overrides)
     recipe = override_recipe(recipe, overrides)
     check_effective(recipe, overrides)

@@ -27,8 +27,17 @@ def parse_value(name, text, default):
     return value
 
 
+def unwrap_scalar(value):
+    """Return a scalar of NumPy as one of Python; any other value unchanged."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
 def check_type(name, value, default):
-    """Return `value` if it has the type of `default`; UserError if not. An int is accepted as a float."""
+    """Return `value` with the type of `default`; UserError if it has another.
+
+    An int is accepted as a float, and NumPy's scalars as Python's.
+    """
+    value = unwrap_scalar(value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
@@ -38,9 +47,14 @@ def check_type(name, value, default):
 
 def check_positive_integer(name, value):
     """Return `value` as an int; UserError unless it is an integer of 1 or more, also one of NumPy's."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+    if not is_integer(value) or value < 1:
         raise UserError(f"{name} must be an integer of 1 or more; got {value!r}")
     return int(value)
+
+
+def is_integer(value):
+    """Return whether `value` is an integer, also one of NumPy's, and not a bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def parse_assignments(flag, pairs, defaults):
@@ -60,7 +74,7 @@ def parse_assignments(flag, pairs, defaults):
 
 def check_batch_and_memory(batch_size, memory_limit_gib):
     """Return the batch size and the memory limit in GiB if they are valid; UserError if not."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+    if not is_integer(batch_size) or batch_size < 1:
         raise UserError(f"batch_size must be an integer of at least 1; got {batch_size!r}")
     if (isinstance(memory_limit_gib, bool) or not isinstance(memory_limit_gib, numbers.Real)
             or not 0 < memory_limit_gib < MAX_MEMORY_GIB):
