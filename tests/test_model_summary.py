@@ -172,6 +172,19 @@ def test_nested_and_sequential_models():
         ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
 
 
+@pytest.mark.parametrize("calls_before", [0, 1])
+def test_a_nested_functional_model_is_the_output(calls_before):
+    inner_image, image = keras.Input((8, 8, 3)), keras.Input((8, 8, 3), name="image")
+    inner = keras.Model(inner_image, layers.Dense(2)(layers.Flatten()(inner_image)), name="inner")
+    for _ in range(calls_before):
+        inner(keras.Input((8, 8, 3)))  # in another model
+    model_summary = summary.summarize_model(keras.Model(image, inner(layers.ReLU(name="act")(image))))
+    assert [(item.name, item.inputs) for item in model_summary.layers] == [("image", ()), ("act", ("image",)),
+                                                                           ("inner", ("act",))]
+    twice = summary.summarize_model(keras.Model(image, [inner(image), inner(layers.ReLU(name="act")(image))]))
+    assert (twice.parameters, twice.multiply_adds) == (386, 2 * 384)
+
+
 @keras.saving.register_keras_serializable("test_model_summary")
 class Unknown(layers.Layer):
     def build(self, shape):
