@@ -369,6 +369,23 @@ def test_lines_of_auxiliary_classifiers_are_dashed():
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 
 
+def words_in(scene):
+    return [item.text for item in scene.items if isinstance(item, Text)]
+
+
+@pytest.mark.parametrize("detail", ["stages", "blocks"])
+def test_unknown_multiply_adds_are_not_zero(detail):
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.Conv2D(8, 3, name="conv1")(image))
+    without_top = zoo.diagram(keras.Model(image, x), detail=detail).scene
+    assert "unknown multiply-adds" in without_top.title and "unknown" in words_in(without_top)
+    scene = zoo.diagram(keras.Model(image, keras.layers.Dense(40, name="fc")(x)), detail=detail).scene
+    assert "320 multiply-adds without those of 1 layer" in scene.title and words_in(scene).count("unknown") == 1
+    (tooltip,) = [item.tooltip for item in scene.items if isinstance(item, Box) and item.name == "conv1"]
+    assert "224 parameters, unknown multiply-adds" in tooltip
+    assert "unknown" not in drawn("lenet5", detail).title and "unknown" not in words_in(drawn("lenet5", detail))
+
+
 # --------------------------------------------------------------------------------------------------------- zoo diagram
 
 def run(*arguments, folder):

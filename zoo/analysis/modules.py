@@ -80,7 +80,7 @@ class Module:
     fused_layers: tuple  # of the first module
     shape: tuple  # of the output of the last module
     parameters: int  # of all modules together
-    multiply_adds: int
+    multiply_adds: int | None  # None: unknown for a layer
     inputs: tuple  # names of modules
     loss_weight: float | None = None  # of an auxiliary classifier
 
@@ -209,11 +209,17 @@ def group_modules(fused_layers, aux_loss_weights=None):
     module_names = {fused_layer.name: name for name, group in named_groups for fused_layer in group}
     return [Module((name,), tuple(group), group[-1].shape,
                    sum(layer.parameters for fused_layer in group for layer in fused_layer.layers),
-                   sum(layer.multiply_adds or 0 for fused_layer in group for layer in fused_layer.layers),
+                   sum_counts(layer.multiply_adds for fused_layer in group for layer in fused_layer.layers),
                    tuple(dict.fromkeys(module_names[source] for fused_layer in group for source in fused_layer.inputs
                                        if module_names[source] != name)),
                    (aux_loss_weights or {}).get(name))
             for name, group in named_groups]
+
+
+def sum_counts(counts):
+    """Return the sum of multiply-adds; None if one of them is unknown."""
+    counts = [*counts]
+    return None if None in counts else sum(counts)
 
 
 def _group_by_module(fused_layers):
@@ -276,7 +282,7 @@ def _fold_repeats(modules):
                 and compute_signature(previous) == compute_signature(module):
             folded_modules[-1] = replace(previous, names=(*previous.names, module.name), shape=module.shape,
                                          parameters=previous.parameters + module.parameters,
-                                         multiply_adds=previous.multiply_adds + module.multiply_adds)
+                                         multiply_adds=sum_counts((previous.multiply_adds, module.multiply_adds)))
         else:
             folded_modules.append(module)
         folded_names[module.name] = folded_modules[-1].names[0]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoo.analysis.modules import MODULE_KIND, split_main_and_aux
 from zoo.analysis.stages import group_stages, has_weights
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, MARGIN, compose_scene, draw_bars, format_shape
+from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, MARGIN, compose_scene, draw_bars, format_costs, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 STAGE_TITLE_SIZE, SHAPE_SIZE, LINE_HEIGHT = 10.0, 8.5, 11.5
@@ -127,8 +127,7 @@ def get_stage_kind(stage):
 def draw_stage_box(stage, x, y, width, height, bar_maxima, theme):
     fill, stroke = theme.kinds[get_stage_kind(stage)]
     items = [Box(x, y, width, height, fill, stroke, 1.2, name=stage.modules[0].name,
-                 tooltip=f"{stage.title}: {format_stage_shape(stage)}, {stage.parameters:,} parameters, "
-                         f"{stage.multiply_adds:,} multiply-adds")]
+                 tooltip=f"{stage.title}: {format_stage_shape(stage)}, {format_costs(stage)}")]
     if stage.has_final_pool:
         items.append(Box(x + width - POOL_STRIP_WIDTH - 1.5, y + 1.5, POOL_STRIP_WIDTH, height - 3,
                          *theme.kinds["pool"], 0.8, 2.5))
