@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from helpers import check_text, slow_if_sibling
+from helpers import check_message, check_text, slow_if_sibling
 
 import zoo
 from zoo import registry
@@ -241,7 +241,7 @@ def test_a_notebook_shows_it():
 
 @pytest.mark.parametrize("arguments, pins", [
     (("lenet6",), ("'lenet6'", "'lenet5'")), (("lenet5", None, "modules"), ("'modules'", "blocks")),
-    (("lenet5", "a.xyz"), (".svg", "'a.xyz'")), (("lenet5", "nowhere/a.svg"), ("nowhere",))])
+    (("lenet5", "a.xyz"), (".svg", "'a.xyz'")), (("lenet5", "nowhere/a.svg"), ("nowhere",)), ((3,), ("3",))])
 def test_refusals(arguments, pins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as caught:
@@ -367,6 +367,24 @@ def test_the_subtitle_names_the_parameters_of_the_auxiliary_classifiers(aux, pin
 def test_lines_of_auxiliary_classifiers_are_dashed():
     dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
+
+
+@pytest.mark.parametrize("source", ["lenet5", None])
+@pytest.mark.parametrize("keywords, pins", [
+    ({"detial": "layers"}, ("'detial'", "'detail'")), ({"filename": "a.svg"}, ("filename='a.svg'", "to_file='a.svg'")),
+    ({"wibble": 1}, ("'wibble'", "to_file", "detail", "style")), ({"num_classes": 5}, ("num_classes",))])
+def test_unknown_keywords_are_refused(source, keywords, pins):
+    with pytest.raises(UserError) as error:
+        zoo.diagram(source or unnamed(), **keywords)
+    check_message(error.value, *pins)
+
+
+@pytest.mark.parametrize("keywords", [{"classes": 5}, {"width": 0.5}, {"input_shape": (32, 32, 3)}, {"stem": "small"},
+                                      {"aux": True}])
+def test_arguments_of_build_are_refused_with_a_model(keywords):
+    with pytest.raises(UserError) as error:
+        zoo.diagram(unnamed(), **keywords)
+    check_message(error.value, *keywords, "keras.Model")
 
 
 def words_in(scene):
