@@ -404,6 +404,60 @@ def test_unknown_multiply_adds_are_not_zero(detail):
     assert "unknown" not in drawn("lenet5", detail).title and "unknown" not in words_in(drawn("lenet5", detail))
 
 
+def make_two_outputs(make_second):
+    """Return a model with the outputs digit and make_second(the input of digit), which gap gives."""
+    image = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.GlobalAveragePooling2D(name="gap")(keras.layers.Conv2D(8, 3, name="conv")(image))
+    return keras.Model(image, [keras.layers.Dense(10, name="digit")(x), make_second(x)])
+
+
+def make_two_inputs():
+    images = [keras.Input((16, 16, 3), name=f"image{name}") for name in "ab"]
+    branches = [keras.layers.GlobalAveragePooling2D(name=f"gap{name}")(keras.layers.Conv2D(8, 3, name=f"conv{name}")(x))
+                for name, x in zip("ab", images, strict=True)]
+    return keras.Model(images, keras.layers.Dense(10, name="fc")(keras.layers.Concatenate(name="cat")(branches)))
+
+
+def make_fork():
+    image = keras.Input((16, 16, 3), name="image")
+    left, right = (keras.layers.Conv2D(3, 3, padding="same", name=name)(image) for name in ("left", "right"))
+    return keras.Model(image, keras.layers.Add(name="add")([left, right]))
+
+
+def find_connections(scene):
+    """Return the names of the boxes that the lines of a scene join, [(source, target)], in alphabetical order."""
+    boxes = [item for item in scene.items if isinstance(item, Box) and item.name]
+
+    def find_box(x, y):
+        (name,) = {box.name for box in boxes if box.x - 1 <= x <= box.x + box.width + 1
+                   and box.y - 1 <= y <= box.y + box.height + 5}  # 5: stripes and boxes behind
+        return name
+
+    return sorted((find_box(*item.points[0]), find_box(*item.points[-1])) for item in scene.items
+                  if isinstance(item, Line) and item.arrow)
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "TB"])
+@pytest.mark.parametrize("make, stages, blocks", [
+    (lambda: make_two_outputs(keras.layers.Dense(2, name="parity")),
+     "conv-digit conv-parity image-conv", "conv-gap gap-digit gap-parity image-conv"),
+    (lambda: make_two_outputs(lambda x: keras.layers.Dense(2, name="parity")(keras.layers.Dense(9, name="right")(x))),
+     "conv-digit conv-parity image-conv", "conv-gap gap-digit gap-parity image-conv"),
+    (make_two_inputs, "conva-convb convb-fc imagea-conva imageb-convb",
+     "cat-fc conva-gapa convb-gapb gapa-cat gapb-cat imagea-conva imageb-convb"),
+    (make_fork, "image-left image-right left-right", "image-left image-right left-add right-add")])
+def test_lines_join_what_reads_each_other(make, stages, blocks, rankdir):
+    for detail, expected in (("stages", stages), ("blocks", blocks)):
+        scene = zoo.diagram(make(), detail=detail, rankdir=rankdir).scene
+        assert find_connections(scene) == [tuple(pair.split("-")) for pair in expected.split()]
+        assert "auxiliary classifier" not in words_in(scene)
+
+
+def test_the_inputs_of_a_second_output_are_named_among_the_layers():
+    scene = zoo.diagram(make_two_outputs(keras.layers.Dense(2, name="parity")), detail="layers").scene
+    assert "2, input: gap" in words_in(scene)
+
+
 # --------------------------------------------------------------------------------------------------------- zoo diagram
 
 def run(*arguments, folder):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from zoo.analysis.modules import sum_counts
+from zoo.analysis.branches import sum_counts
 
 
 @dataclass(frozen=True)

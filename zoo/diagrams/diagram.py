@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from zoo.analysis.modules import build_module_graph, split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
+from zoo.analysis.modules import build_module_graph
 from zoo.analysis.stages import group_stages
 from zoo.diagrams import save
 from zoo.diagrams.dot import to_dot

@@ -4,7 +4,7 @@ Edges are proportional to the square roots of height, width and channels, so tha
 fit into one diagram.
 """
 
-from zoo.analysis.modules import split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
 from zoo.diagrams.scene import Box, Line, Polygon, Scene, Text
 from zoo.diagrams.theme import FONT_SIZE, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend, format_shape
 from zoo.errors import UserError
