@@ -212,6 +212,20 @@ def test_unknown_sizes_cannot_be_counted():
     assert model_summary.stages[0].shape == (None, None, 4)
 
 
+def test_a_functional_model_of_a_class_with_its_own_arguments():
+    class Net(keras.Model):
+        def __init__(self, classes, **keywords):
+            image = keras.Input((8, 8, 3), name="image")
+            flat = layers.Flatten(name="flat")(image)
+            super().__init__(image, {"main": layers.Dense(classes, name="fc")(flat), "also": flat}, **keywords)
+
+    model_summary = summary.summarize_model(Net(5, name="net"))
+    assert [layer.name for layer in model_summary.layers] == ["image", "flat", "fc"]
+    assert model_summary.parameters == 193 * 5
+    nested = summarize_layers((8, 8, 3), Net(5, name="net"))
+    assert (nested.parameters, nested.multiply_adds) == (193 * 5, 192 * 5)
+
+
 def test_a_subclassed_model_is_refused():
     class Coded(keras.Model):
         def call(self, x):

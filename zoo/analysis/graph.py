@@ -25,6 +25,8 @@ def get_layer_calls(model):
     may belong to another model.
     """
     config = model.get_config()
+    if "layers" not in config:  # that of a subclass has the arguments of its __init__
+        config = keras.Model(model.input, model.output).get_config()
     class_names = {entry["name"]: entry["class_name"] for entry in config["layers"]}
     layers = {layer.name: layer for layer in model.layers}
     output_references = [_correct_reference(reference, layers)
