@@ -546,6 +546,26 @@ def test_volumes_in_python(tmp_path):
         check_text(str(caught.value), *pins)
 
 
+def test_volumes_of_wide_images_are_on_the_page():
+    scene = zoo.diagram("lenet5", style="volumes", input_shape=(32, 512, 1)).scene
+    points = [point for item in scene.items if isinstance(item, Polygon) for point in item.points]
+    assert all(0 <= x <= scene.width for x, _ in points)
+    top = min(item.y for item in scene.items if isinstance(item, Text) and "parameters" in item.text)
+    bottom = min(item.y for item in scene.items if isinstance(item, Text) and "x508x6" in item.text)
+    assert all(top + 5 < y < bottom - 5 for _, y in points)
+    heights = [max(y for _, y in item.points) - min(y for _, y in item.points)
+               for item in scene.items if isinstance(item, Polygon)]
+    assert max(heights) > 60
+
+
+def test_volumes_need_known_sizes():
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(8, 3, name="conv1"),
+                              keras.layers.GlobalAveragePooling2D(name="pool"), keras.layers.Dense(10, name="fc")])
+    with pytest.raises(UserError) as error:
+        zoo.diagram(model, style="volumes")
+    check_message(error.value, "volumes", model.name, "'boxes'")
+
+
 @pytest.mark.parametrize("ending, begins", [
     (".svg", b"<"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph"), (".mmd", b"---"),
     (".html", b"<!doctype html>")])
