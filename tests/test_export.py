@@ -18,7 +18,7 @@ import zoo
 from zoo import registry
 from zoo.cli import export
 from zoo.exporters import formats, writers
-from zoo.training import model_loading
+from zoo.training import custom_model, model_loading, run_config
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [*"012345678", "a nine,\nor so"]
@@ -205,6 +205,26 @@ def test_a_folder_that_is_not_a_run_is_refused(tmp_path, capsys):
     error = capsys.readouterr().err
     check_text(error, str(tmp_path), "run.json")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("first, pins", [
+    (keras.layers.Identity(), ("x * (0.00980392) + (-0.25)",)), (keras.layers.Rescaling(1 / 255), ())])
+def test_the_weights_of_a_run_of_a_custom_model(first, pins, tmp_path, capsys):
+    folder = tmp_path / "own"
+    (folder / "checkpoints").mkdir(parents=True)
+    model = keras.Sequential([keras.Input((8, 8, 1)), first, keras.layers.Flatten(), keras.layers.Dense(10)],
+                             name="own")
+    dataset = {"name": "made up", "shape": [8, 8, 1], "class_names": NAMES, "mean": [0.1], "std": [0.4]}
+    info = zoo.load_data((np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 10)).info
+    model_config = custom_model.make_custom_model_config(model, info)
+    (folder / "run.json").write_text(json.dumps({"model": "own", "dataset": dataset,
+                                                 "model_config": run_config.serialize_run_model(model_config)}))
+    custom_model.save_custom_model(model, folder / run_config.MODEL_FILE)
+    run_model = model_loading.rebuild_run_model(folder, json.loads((folder / "run.json").read_text()), "softmax")
+    np.savez(folder / "checkpoints" / "best.npz", **{f"weights/{variable.path}": keras.ops.convert_to_numpy(variable)
+                                                     for variable in run_model.weights})
+    path = export_run(folder, "weights", tmp_path, capsys, *(pins or ("itself",)))
+    run_model.load_weights(path)
 
 
 @pytest.mark.slow

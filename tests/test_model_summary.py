@@ -172,6 +172,19 @@ def test_nested_and_sequential_models():
         ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
 
 
+@pytest.mark.parametrize("calls_before", [0, 1])
+def test_a_nested_functional_model_is_the_output(calls_before):
+    inner_image, image = keras.Input((8, 8, 3)), keras.Input((8, 8, 3), name="image")
+    inner = keras.Model(inner_image, layers.Dense(2)(layers.Flatten()(inner_image)), name="inner")
+    for _ in range(calls_before):
+        inner(keras.Input((8, 8, 3)))  # in another model
+    model_summary = summary.summarize_model(keras.Model(image, inner(layers.ReLU(name="act")(image))))
+    assert [(item.name, item.inputs) for item in model_summary.layers] == [("image", ()), ("act", ("image",)),
+                                                                           ("inner", ("act",))]
+    twice = summary.summarize_model(keras.Model(image, [inner(image), inner(layers.ReLU(name="act")(image))]))
+    assert (twice.parameters, twice.multiply_adds) == (386, 2 * 384)
+
+
 @keras.saving.register_keras_serializable("test_model_summary")
 class Unknown(layers.Layer):
     def build(self, shape):
@@ -197,6 +210,20 @@ def test_unknown_sizes_cannot_be_counted():
     assert (model_summary.uncounted_layers, model_summary.parameters, model_summary.multiply_adds) == (("conv",), 122,
                                                                                                        8)
     assert model_summary.stages[0].shape == (None, None, 4)
+
+
+def test_a_functional_model_of_a_class_with_its_own_arguments():
+    class Net(keras.Model):
+        def __init__(self, classes, **keywords):
+            image = keras.Input((8, 8, 3), name="image")
+            flat = layers.Flatten(name="flat")(image)
+            super().__init__(image, {"main": layers.Dense(classes, name="fc")(flat), "also": flat}, **keywords)
+
+    model_summary = summary.summarize_model(Net(5, name="net"))
+    assert [layer.name for layer in model_summary.layers] == ["image", "flat", "fc"]
+    assert model_summary.parameters == 193 * 5
+    nested = summarize_layers((8, 8, 3), Net(5, name="net"))
+    assert (nested.parameters, nested.multiply_adds) == (193 * 5, 192 * 5)
 
 
 def test_a_subclassed_model_is_refused():

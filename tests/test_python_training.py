@@ -15,6 +15,7 @@ import pytest
 from helpers import check_message, write_pets
 
 import zoo
+from zoo.analysis import output_activation
 from zoo.cli import evaluate, train
 from zoo.errors import UserError
 from zoo.runs import process_state
@@ -466,6 +467,7 @@ def test_arguments_without_effect_on_a_custom_model(keywords, parts, tmp_path):
     lambda: make_sequential(layers.Dense(10, activation="relu")),
     lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(), layers.Dense(10, activation="softmax")]),
     lambda: make_functional(keras.Sequential([layers.Input((10,)), layers.Dense(10), layers.Softmax()])),
+    lambda: keras.Sequential([layers.Input((28, 28, 1)), make_functional(layers.Softmax())]),
 ])
 def test_nested_custom_models(make, tmp_path):
     run = zoo.fit(make(), "digits", limit=50, epochs=1, output_dir=tmp_path, name="own")
@@ -483,7 +485,8 @@ def test_a_softmax_in_half_precision_is_accepted(precision):
     model = make_sequential(layers.Dense(10, dtype=precision), layers.Softmax(dtype=precision),
                             layers.Activation("linear", dtype="float32"))
     custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info)
-    assert custom_model.remove_softmax(model).predict(np.ones((1, 28, 28, 1), "float32"), verbose=0).min() < 0
+    logits_model = output_activation.remove_softmax(model, output_activation.drop_activation)
+    assert logits_model.predict(np.ones((1, 28, 28, 1), "float32"), verbose=0).min() < 0
 
 
 def test_automatic_names_of_keras_do_not_matter():

@@ -158,13 +158,16 @@ def _check_options(function, name, options):
     import inspect
 
     from zoo import registry
+    from zoo.errors import unknown_name_error
     from zoo.utils.keyword_hints import check_keywords
     from zoo.weights.pretrained import list_weights_names
 
     model_options = registry.get_model_info(name).options
+    valid_names = [*[*inspect.signature(function).parameters][:-1], *model_options]
     unknown = {key: value for key, value in options.items() if key not in model_options}
-    check_keywords(f"zoo.{function.__name__}", unknown, [*[*inspect.signature(function).parameters][:-1],
-                                                         *model_options], list_weights_names(name))
+    check_keywords(f"zoo.{function.__name__}", unknown, valid_names, list_weights_names(name))
+    if unknown:
+        raise unknown_name_error(f"argument of zoo.{function.__name__} for {name}", next(iter(unknown)), valid_names)
 
 
 def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=None, style="boxes", input_shape=None,
@@ -194,9 +197,14 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=Non
     >>> zoo.diagram("resnet34", "resnet34.svg")
     """
     from zoo.diagrams.diagram import check_diagram_path, draw_diagram, make_source_from_config, make_source_from_model
-    from zoo.diagrams.options import check_diagram_options
+    from zoo.diagrams.options import check_diagram_options, refuse_build_arguments
 
     check_diagram_options(detail=detail, theme=theme, rankdir=rankdir, style=style)
+    if isinstance(source, str):
+        _check_options(diagram, source, options)
+    else:
+        refuse_build_arguments({"input_shape": input_shape, "classes": classes, "width": width, "stem": stem,
+                                "aux": aux}, options)
     if to_file is not None:
         check_diagram_path(to_file, style, rankdir)
     if not isinstance(source, str):

@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import hostile
+import keras
 import pytest
 
 from zoo import registry
@@ -363,3 +364,34 @@ def test_hostile_names_run_nothing(show):
     assert browser.value("typeof window.broken") == "undefined"
     assert browser.value("document.querySelectorAll('img, #facts script, #view script').length") == 0
     assert browser.value("document.title") == hostile.NAMES[0]
+
+
+def write_page_with_unknown_counts():
+    image = keras.Input((None, 8), name="tokens")
+    x = keras.layers.GlobalMaxPooling1D(name="pool")(keras.layers.Conv1D(4, 3, name="conv1")(image))
+    found = summary.summarize_model(keras.Model(image, keras.layers.Dense(40, name="fc")(x)))
+    return render_diagram_page(found, build_module_graph(found), "title", "subtitle")
+
+
+def test_unknown_multiply_adds_are_unknown_in_the_data():
+    data = data_of(write_page_with_unknown_counts())
+    assert [module["short"] for module in data["modules"]] == [["0", "0"], ["100", "unknown"], ["0", "0"],
+                                                               ["200", "160"]]
+    assert [module.get("multiplyAdds") for module in data["modules"]] == [0, None, 0, 160]
+    assert data["totals"]["uncounted"] == 1
+
+
+def test_unknown_multiply_adds_in_the_browser(show):
+    browser = show(write_page_with_unknown_counts())
+    assert facts(browser)["layers not counted"] == "1"
+    click(browser, box(browser, "conv1"))
+    assert facts(browser)["multiply-adds"] == "unknown"
+    assert browser.value("document.querySelectorAll('rect.bar-multiplyAdds').length") == 1  # of fc
+    click(browser, box(browser, "fc"))
+    assert facts(browser)["multiply-adds"] == "160"
+
+
+def test_large_numbers_have_no_exponent(show):
+    browser = show(written("lenet5"))
+    assert browser.value("[formatFraction(4, 4), formatFraction(1, 128), formatMemory(3e8, 6e8)]") == [
+        "4 (100%)", "1 (0.78%)", "1,200 MB (50%)"]

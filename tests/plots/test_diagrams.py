@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from helpers import check_text, slow_if_sibling
+from helpers import check_message, check_text, slow_if_sibling
 
 import zoo
 from zoo import registry
@@ -241,7 +241,7 @@ def test_a_notebook_shows_it():
 
 @pytest.mark.parametrize("arguments, pins", [
     (("lenet6",), ("'lenet6'", "'lenet5'")), (("lenet5", None, "modules"), ("'modules'", "blocks")),
-    (("lenet5", "a.xyz"), (".svg", "'a.xyz'")), (("lenet5", "nowhere/a.svg"), ("nowhere",))])
+    (("lenet5", "a.xyz"), (".svg", "'a.xyz'")), (("lenet5", "nowhere/a.svg"), ("nowhere",)), ((3,), ("3",))])
 def test_refusals(arguments, pins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as caught:
@@ -369,6 +369,95 @@ def test_lines_of_auxiliary_classifiers_are_dashed():
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 
 
+@pytest.mark.parametrize("source", ["lenet5", None])
+@pytest.mark.parametrize("keywords, pins", [
+    ({"detial": "layers"}, ("'detial'", "'detail'")), ({"filename": "a.svg"}, ("filename='a.svg'", "to_file='a.svg'")),
+    ({"wibble": 1}, ("'wibble'", "to_file", "detail", "style")), ({"num_classes": 5}, ("num_classes",))])
+def test_unknown_keywords_are_refused(source, keywords, pins):
+    with pytest.raises(UserError) as error:
+        zoo.diagram(source or unnamed(), **keywords)
+    check_message(error.value, *pins)
+
+
+@pytest.mark.parametrize("keywords", [{"classes": 5}, {"width": 0.5}, {"input_shape": (32, 32, 3)}, {"stem": "small"},
+                                      {"aux": True}])
+def test_arguments_of_build_are_refused_with_a_model(keywords):
+    with pytest.raises(UserError) as error:
+        zoo.diagram(unnamed(), **keywords)
+    check_message(error.value, *keywords, "keras.Model")
+
+
+def words_in(scene):
+    return [item.text for item in scene.items if isinstance(item, Text)]
+
+
+@pytest.mark.parametrize("detail", ["stages", "blocks"])
+def test_unknown_multiply_adds_are_not_zero(detail):
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.Conv2D(8, 3, name="conv1")(image))
+    without_top = zoo.diagram(keras.Model(image, x), detail=detail).scene
+    assert "unknown multiply-adds" in without_top.title and "unknown" in words_in(without_top)
+    scene = zoo.diagram(keras.Model(image, keras.layers.Dense(40, name="fc")(x)), detail=detail).scene
+    assert "320 multiply-adds without those of 1 layer" in scene.title and words_in(scene).count("unknown") == 1
+    (tooltip,) = [item.tooltip for item in scene.items if isinstance(item, Box) and item.name == "conv1"]
+    assert "224 parameters, unknown multiply-adds" in tooltip
+    assert "unknown" not in drawn("lenet5", detail).title and "unknown" not in words_in(drawn("lenet5", detail))
+
+
+def make_two_outputs(make_second):
+    """Return a model with the outputs digit and make_second(the input of digit), which gap gives."""
+    image = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.GlobalAveragePooling2D(name="gap")(keras.layers.Conv2D(8, 3, name="conv")(image))
+    return keras.Model(image, [keras.layers.Dense(10, name="digit")(x), make_second(x)])
+
+
+def make_two_inputs():
+    images = [keras.Input((16, 16, 3), name=f"image{name}") for name in "ab"]
+    branches = [keras.layers.GlobalAveragePooling2D(name=f"gap{name}")(keras.layers.Conv2D(8, 3, name=f"conv{name}")(x))
+                for name, x in zip("ab", images, strict=True)]
+    return keras.Model(images, keras.layers.Dense(10, name="fc")(keras.layers.Concatenate(name="cat")(branches)))
+
+
+def make_fork():
+    image = keras.Input((16, 16, 3), name="image")
+    left, right = (keras.layers.Conv2D(3, 3, padding="same", name=name)(image) for name in ("left", "right"))
+    return keras.Model(image, keras.layers.Add(name="add")([left, right]))
+
+
+def find_connections(scene):
+    """Return the names of the boxes that the lines of a scene join, [(source, target)], in alphabetical order."""
+    boxes = [item for item in scene.items if isinstance(item, Box) and item.name]
+
+    def find_box(x, y):
+        (name,) = {box.name for box in boxes if box.x - 1 <= x <= box.x + box.width + 1
+                   and box.y - 1 <= y <= box.y + box.height + 5}  # 5: stripes and boxes behind
+        return name
+
+    return sorted((find_box(*item.points[0]), find_box(*item.points[-1])) for item in scene.items
+                  if isinstance(item, Line) and item.arrow)
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "TB"])
+@pytest.mark.parametrize("make, stages, blocks", [
+    (lambda: make_two_outputs(keras.layers.Dense(2, name="parity")),
+     "conv-digit conv-parity image-conv", "conv-gap gap-digit gap-parity image-conv"),
+    (lambda: make_two_outputs(lambda x: keras.layers.Dense(2, name="parity")(keras.layers.Dense(9, name="right")(x))),
+     "conv-digit conv-parity image-conv", "conv-gap gap-digit gap-parity image-conv"),
+    (make_two_inputs, "conva-convb convb-fc imagea-conva imageb-convb",
+     "cat-fc conva-gapa convb-gapb gapa-cat gapb-cat imagea-conva imageb-convb"),
+    (make_fork, "image-left image-right left-right", "image-left image-right left-add right-add")])
+def test_lines_join_what_reads_each_other(make, stages, blocks, rankdir):
+    for detail, expected in (("stages", stages), ("blocks", blocks)):
+        scene = zoo.diagram(make(), detail=detail, rankdir=rankdir).scene
+        assert find_connections(scene) == [tuple(pair.split("-")) for pair in expected.split()]
+        assert "auxiliary classifier" not in words_in(scene)
+
+
+def test_the_inputs_of_a_second_output_are_named_among_the_layers():
+    scene = zoo.diagram(make_two_outputs(keras.layers.Dense(2, name="parity")), detail="layers").scene
+    assert "2, input: gap" in words_in(scene)
+
+
 # --------------------------------------------------------------------------------------------------------- zoo diagram
 
 def run(*arguments, folder):
@@ -455,6 +544,26 @@ def test_volumes_in_python(tmp_path):
         with pytest.raises(UserError) as caught:
             zoo.diagram("lenet5", file and tmp_path / file, **keywords)
         check_text(str(caught.value), *pins)
+
+
+def test_volumes_of_wide_images_are_on_the_page():
+    scene = zoo.diagram("lenet5", style="volumes", input_shape=(32, 512, 1)).scene
+    points = [point for item in scene.items if isinstance(item, Polygon) for point in item.points]
+    assert all(0 <= x <= scene.width for x, _ in points)
+    top = min(item.y for item in scene.items if isinstance(item, Text) and "parameters" in item.text)
+    bottom = min(item.y for item in scene.items if isinstance(item, Text) and "x508x6" in item.text)
+    assert all(top + 5 < y < bottom - 5 for _, y in points)
+    heights = [max(y for _, y in item.points) - min(y for _, y in item.points)
+               for item in scene.items if isinstance(item, Polygon)]
+    assert max(heights) > 60
+
+
+def test_volumes_need_known_sizes():
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(8, 3, name="conv1"),
+                              keras.layers.GlobalAveragePooling2D(name="pool"), keras.layers.Dense(10, name="fc")])
+    with pytest.raises(UserError) as error:
+        zoo.diagram(model, style="volumes")
+    check_message(error.value, "volumes", model.name, "'boxes'")
 
 
 @pytest.mark.parametrize("ending, begins", [

@@ -32,7 +32,11 @@ def make_linear_model(ending="softmax"):
         out = layers.Dense(5, activation="softmax", name="fc")(x)
     else:
         out = {"activation": layers.Activation("softmax", name="end"), "layer": layers.Softmax(name="end"),
-               "function": ops.softmax, "logits": lambda x: x}[ending](layers.Dense(5, name="fc")(x))
+               "function": ops.softmax, "logits": lambda x: x,
+               "nested": keras.Sequential([keras.Input((5,)), layers.Softmax()], name="end"),
+               "cast": lambda x: layers.Activation("linear", dtype="float32")(layers.Softmax()(x)),
+               "reshaped": lambda x: ops.reshape(layers.Softmax()(layers.Reshape((1, 5))(x)), (-1, 5)),
+               }[ending](layers.Dense(5, name="fc")(x))
     model = keras.Model(image, out)
     kernel = RANDOM.normal(0, 0.01, (48, 5)).astype("float32")
     model.get_layer("fc").set_weights([kernel, np.arange(5, dtype="float32")])
@@ -125,13 +129,40 @@ def test_models_that_cannot_be_inspected(model):
 
 # ---------------------------------------------------------------------------------------------- attributions
 
-@pytest.mark.parametrize("ending", ["softmax", "activation", "layer", "function", "logits"])
+@pytest.mark.parametrize("ending", ["softmax", "activation", "layer", "function", "logits", "nested", "cast",
+                                    "reshaped"])
 def test_scores_are_those_before_the_softmax(ending):
     model, kernel = make_linear_model(ending)
     pixels = RANDOM.integers(0, 256, (4, 4, 3), np.uint8)
     _, _, score = build_graph_and_scores(model, (4, 4, 3))
     expected = pixels.reshape(1, -1) @ kernel.astype("float64") + np.arange(5)
     assert ops.convert_to_numpy(score(np.float32(pixels)[None])) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_softmax_inside_a_nested_model_stays_in_the_model():
+    inner = keras.Sequential([keras.Input((48,)), layers.Dense(5, activation="softmax", name="fc")], name="inner")
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, inner(layers.Flatten()(image)))
+    inner.set_weights([np.zeros((48, 5)), np.arange(5)])
+    images = np.zeros((1, 4, 4, 3), "float32")
+    _, _, score = build_graph_and_scores(model, (4, 4, 3))
+    assert ops.convert_to_numpy(score(images))[0] == pytest.approx(np.arange(5))
+    probabilities = np.exp(np.arange(5)) / np.exp(np.arange(5)).sum()
+    assert model.predict(images, verbose=0)[0] == pytest.approx(probabilities, abs=1e-6)
+    assert zoo.features(model, images, "inner")["inner"][0] == pytest.approx(probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize("make_end", [
+    lambda: layers.Dense(5, activation="sigmoid"), lambda: layers.Dense(5, activation="tanh"),
+    lambda: keras.Sequential([layers.Dense(5), layers.Activation("sigmoid")])])
+def test_outputs_that_are_neither_probabilities_nor_logits_are_refused(make_end):
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 1), layers.Flatten(), make_end()])
+    subject = InspectedModel(feature_graph.select_main_output(model), None, "labels", "")
+    view = ImageInspection(subject, np.zeros((4, 4, 1), np.uint8), "all", "black.png")
+    for name in ("prediction", "saliency", "occlusion", "gradcam"):
+        with pytest.raises(UserError, match="sigmoid|tanh"):
+            getattr(view, name)
+    assert len(view.feature_maps) == 3
 
 
 def test_saliency_of_a_sum_of_pixels_is_its_weights():

@@ -6,10 +6,12 @@ from keras import ops
 
 from zoo.analysis import feature_graph, features
 from zoo.analysis.gradients import compute_gradient
+from zoo.analysis.output_activation import NON_LOGIT_ACTIVATIONS
 from zoo.errors import UserError
 
 PATCH_VALUE = 128  # gray value of the occluding patch, in 0..255
 PATCHES_PER_SIDE = 5  # the patch's height and width are this fraction of the image's: 1 / 5
+PLOTS_WITHOUT_SCORES = "feature-maps, filters and hypercolumn work without class scores"
 POSITIONS_PER_SIDE = 10  # patch positions along each side of the image
 
 
@@ -17,7 +19,10 @@ def build_score_model(graph):
     """Return the model of a FeatureGraph from pixels to scores (n, classes); UserError if it has no such scores."""
     if len(graph.scores.shape) != 2 or graph.scores.shape[1] < 2:
         raise UserError("the model does not output one score for each of several classes, which attribution needs; "
-                        "feature-maps, filters and hypercolumn work without class scores")
+                        f"{PLOTS_WITHOUT_SCORES}")
+    if graph.activation in NON_LOGIT_ACTIVATIONS:
+        raise UserError(f"the model ends with {graph.activation}, so its outputs are not the probabilities of classes "
+                        f"that exclude each other; end it with a softmax; {PLOTS_WITHOUT_SCORES}")
     return keras.Model(graph.image, graph.scores)
 
 

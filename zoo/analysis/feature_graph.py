@@ -6,8 +6,14 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from zoo.analysis import graph
+from zoo.analysis.graph import get_layer_calls, group_by_layer
 from zoo.analysis.modules import build_module_graph
+from zoo.analysis.output_activation import (
+    copy_as_linear,
+    find_last_call,
+    find_output_activation,
+    make_logits_function,
+)
 from zoo.analysis.stages import group_stages
 from zoo.errors import UserError
 
@@ -24,7 +30,8 @@ class FeatureGraph:
     image: object  # symbolic (n, height, width, channels) float32
     perturbation: object  # symbolic, added to the output of one layer, or None
     tensors: dict  # {layer name: the first output of its last call}, in topological order
-    scores: object  # the output; if it is a softmax, its input (logits)
+    scores: object  # the output; without its softmax if it ends with one (logits)
+    activation: str  # that the model ends with, lower case without underscores; "": none, or unknown
 
 
 def select_main_output(model):
@@ -46,56 +53,42 @@ def build_feature_graph(model, shape, perturbation=None):
     perturbation: (layer name, its tensor in a FeatureGraph of the same shape), to add an input to that layer's output.
     """
     perturbed_name, perturbed_tensor = perturbation or (None, None)
-    (output_layer, *_), = _get_output_references(model.get_config()["output_layers"])
-    layer_names = graph.group_by_layer(graph.get_layer_calls(model))
     inputs = [layers.Input(shape, dtype="float32"), *([_make_input_like(perturbed_tensor)] if perturbation else [])]
-    tensors, replacements, scores = {}, {}, None
+    tensors, last_calls = {}, {}
 
     def call_layer(operation, *args, **kwargs):
-        nonlocal scores
         output = operation(*args, **kwargs)
-        if operation.name == output_layer and _is_softmax(operation):
-            scores = args[0]
         if operation.name == perturbed_name:
             output = output + inputs[1]
+        last_calls[operation.name] = operation, args, kwargs
         tensors[operation.name] = keras.tree.flatten(output)[0]
         return output
-
-    def replace_layer(operation):
-        """Return the operation; for a layer with a softmax activation, a copy with the same weights and without it."""
-        if operation.name != output_layer or _is_softmax(operation) or not _ends_in_softmax(operation):
-            return operation
-        replacements[operation] = type(operation).from_config({**operation.get_config(), "activation": "linear"})
-        return replacements[operation]
 
     # The clone must have as many inputs as the original.
     unused_inputs = [_make_input_like(perturbed_tensor)] if perturbation else []
     clone = keras.models.clone_model(keras.Model([model.inputs[0], *unused_inputs], model.outputs[0]),
-                                     input_tensors=inputs, clone_function=replace_layer, call_function=call_layer)
-    for layer, replacement in replacements.items():
-        replacement.set_weights(layer.get_weights())
+                                     input_tensors=inputs, clone_function=lambda layer: layer,
+                                     call_function=call_layer)
+    activation = find_output_activation(model)[1]
+    layer_names = [*group_by_layer(get_layer_calls(model))]
+    scores = _compute_logits(model, layer_names, last_calls) if activation == "softmax" else clone.outputs[0]
     return FeatureGraph(inputs[0], inputs[1] if perturbation else None,
-                        {name: tensors[name] for name in layer_names if name in tensors},
-                        clone.outputs[0] if scores is None else scores)
+                        {name: tensors[name] for name in layer_names if name in tensors}, scores, activation)
+
+
+def _compute_logits(model, layer_names, last_calls):
+    """Return the output without its softmax; last_calls: {layer name: (layer, args, kwargs) of its last call}."""
+    softmax_name, softmax_call, _ = find_last_call(model)
+    _, args, kwargs = last_calls[softmax_name]
+    logits = make_logits_function(softmax_call, copy_as_linear)(*args, **kwargs)
+    for name in layer_names[layer_names.index(softmax_name) + 1:]:  # they flatten or cast the output
+        layer, args, kwargs = last_calls[name]
+        logits = layer(logits, *args[1:], **kwargs)
+    return logits
 
 
 def _make_input_like(tensor):
     return layers.Input(tensor.shape[1:], dtype=tensor.dtype)
-
-
-def _get_output_references(structure):
-    """Return the (layer, call, output) references of a model config's outputs, of which there is one."""
-    return [structure] if isinstance(structure[0], str) else [structure[0]]
-
-
-def _is_softmax(operation):
-    """Return whether an operation is a softmax and nothing else."""
-    return type(operation).__name__ == "Softmax" or (
-        isinstance(operation, layers.Activation) and operation.activation is keras.activations.softmax)
-
-
-def _ends_in_softmax(operation):
-    return getattr(operation, "activation", None) is keras.activations.softmax
 
 
 # -------------------------------------------------------------------------------------------------- layer selection

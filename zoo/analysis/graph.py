@@ -25,10 +25,13 @@ def get_layer_calls(model):
     may belong to another model.
     """
     config = model.get_config()
+    if "layers" not in config:  # that of a subclass has the arguments of its __init__
+        config = keras.Model(model.input, model.output).get_config()
     class_names = {entry["name"]: entry["class_name"] for entry in config["layers"]}
     layers = {layer.name: layer for layer in model.layers}
-    output_tensors = dict(zip(_iter_leaves(config["output_layers"], _is_reference),
-                              _iter_leaves(model.output, _is_tensor), strict=True))
+    output_references = [_correct_reference(reference, layers)
+                         for reference in _iter_leaves(config["output_layers"], _is_reference)]
+    output_tensors = dict(zip(output_references, _iter_leaves(model.output, _is_tensor), strict=True))
     arguments_by_call = {(entry["name"], call_index): [*_iter_tensor_arguments(node)] for entry in config["layers"]
                          for call_index, node in enumerate(entry["inbound_nodes"] or [None])}
     tensors = {reference: (tuple(tensor.shape), tensor.dtype) for reference, tensor in output_tensors.items()}
@@ -76,6 +79,15 @@ def _iter_tensor_arguments(node):
     for tensor in _iter_leaves(node, is_tensor):
         config = tensor["config"]
         yield tuple(config["keras_history"]), (config["shape"], config["dtype"])
+
+
+def _correct_reference(reference, layers):
+    """Return the reference of a model's output, with the calls of its layer counted from 0, as everywhere else.
+
+    Keras counts those of a nested functional model from 1 in `output_layers`, and only there.
+    """
+    name, call_index, output_index = reference
+    return name, call_index - isinstance(layers.get(name), keras.Function), output_index
 
 
 def _is_tensor(value):

@@ -8,6 +8,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+from zoo.analysis.branches import merge_side_branches, sum_counts
+
 # The module name in a layer name; conv2_block1_out belongs to conv2_block1 too
 MODULE_NAME_PATTERN = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")
 EPILOGUE_KINDS = ("normalization", "activation")  # kinds that are drawn together with the layer before them
@@ -80,7 +82,7 @@ class Module:
     fused_layers: tuple  # of the first module
     shape: tuple  # of the output of the last module
     parameters: int  # of all modules together
-    multiply_adds: int
+    multiply_adds: int | None  # None: unknown for a layer
     inputs: tuple  # names of modules
     loss_weight: float | None = None  # of an auxiliary classifier
 
@@ -207,13 +209,14 @@ def group_modules(fused_layers, aux_loss_weights=None):
     named_groups = [(get_module_name(group[0].name), group) for group in groups] if groups else [
         (group[-1].layers[-1].name, group) for group in _group_between_bottlenecks(fused_layers)]
     module_names = {fused_layer.name: name for name, group in named_groups for fused_layer in group}
-    return [Module((name,), tuple(group), group[-1].shape,
-                   sum(layer.parameters for fused_layer in group for layer in fused_layer.layers),
-                   sum(layer.multiply_adds or 0 for fused_layer in group for layer in fused_layer.layers),
-                   tuple(dict.fromkeys(module_names[source] for fused_layer in group for source in fused_layer.inputs
-                                       if module_names[source] != name)),
-                   (aux_loss_weights or {}).get(name))
-            for name, group in named_groups]
+    modules = [Module((name,), tuple(group), group[-1].shape,
+                      sum(layer.parameters for fused_layer in group for layer in fused_layer.layers),
+                      sum_counts(layer.multiply_adds for fused_layer in group for layer in fused_layer.layers),
+                      tuple(dict.fromkeys(module_names[source] for fused_layer in group for source in fused_layer.inputs
+                                          if module_names[source] != name)),
+                      (aux_loss_weights or {}).get(name))
+               for name, group in named_groups]
+    return merge_side_branches(modules)
 
 
 def _group_by_module(fused_layers):
@@ -276,25 +279,9 @@ def _fold_repeats(modules):
                 and compute_signature(previous) == compute_signature(module):
             folded_modules[-1] = replace(previous, names=(*previous.names, module.name), shape=module.shape,
                                          parameters=previous.parameters + module.parameters,
-                                         multiply_adds=previous.multiply_adds + module.multiply_adds)
+                                         multiply_adds=sum_counts((previous.multiply_adds, module.multiply_adds)))
         else:
             folded_modules.append(module)
         folded_names[module.name] = folded_modules[-1].names[0]
     return [replace(module, inputs=tuple(dict.fromkeys(folded_names[source] for source in module.inputs)))
             for module in folded_modules]
-
-
-def split_main_and_aux(module_graph):
-    """Return the modules that the main output depends on, and the others: auxiliary classifiers."""
-    modules_by_name = {module.name: module for module in module_graph.modules}
-    sources = {source for module in module_graph.modules for source in module.inputs}
-    output_modules = [module for module in module_graph.modules if module.name not in sources]
-    pending = [next((module for module in output_modules if module.loss_weight is None), output_modules[0]).name]
-    main_names = set()
-    while pending:
-        name = pending.pop()
-        if name not in main_names:
-            main_names.add(name)
-            pending.extend(modules_by_name[name].inputs)
-    return ([module for module in module_graph.modules if module.name in main_names],
-            [module for module in module_graph.modules if module.name not in main_names])

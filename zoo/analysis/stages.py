@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from zoo.analysis.branches import sum_counts
+
 
 @dataclass(frozen=True)
 class ModuleStage:
     modules: tuple
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None  # None: unknown for a layer
 
     @property
     def module_names(self):
@@ -65,7 +67,7 @@ def group_stages(modules):
         else:
             groups.append([module])
     return [ModuleStage(tuple(group), sum(module.parameters for module in group),
-                        sum(module.multiply_adds for module in group))
+                        sum_counts(module.multiply_adds for module in group))
             for group in groups]
 
 

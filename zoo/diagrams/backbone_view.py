@@ -1,6 +1,6 @@
 """The modules of the backbone and the head, in a column or in rows, with auxiliary classifiers beside them."""
 
-from zoo.analysis.modules import split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
 from zoo.diagrams.module_box import (BOX_HEIGHT, BOX_WIDTH, compute_min_width, count_shadows, draw_module_box,
                                      get_box_height)
 from zoo.diagrams.scene import ItemGroup, Line, Text
@@ -31,7 +31,7 @@ def draw_backbone_column(module_graph, theme, bar_maxima):
             if previous.name in module.inputs:
                 items.append(Line(((left + BOX_WIDTH / 2, top - MODULE_GAP), (left + BOX_WIDTH / 2, top)), theme.line,
                                   arrow=True))
-            if _has_new_shape(previous, module, main):
+            if previous.name in module.inputs and _has_new_shape(previous, module, main):
                 items.append(Text(left + BOX_WIDTH / 2 + 6, top - MODULE_GAP / 2, format_shape(previous.shape),
                                   FONT_SIZE, theme.muted, anchor="start"))
         boxes[module.name] = left, y, BOX_WIDTH, get_box_height(module)
@@ -46,16 +46,15 @@ def draw_backbone_column(module_graph, theme, bar_maxima):
         items.append(Line(((left, start), (x, start), (x, end), (left, end)), theme.line, arrow=True))
     bottom = 0.0
     for module in aux_modules:
-        source = next((name for name in module.inputs if name in boxes), main[0].name)
-        _, top, _, height = boxes[source]
-        middle = top + height / 2
-        aux_top = max(middle - BOX_HEIGHT / 2, bottom)
+        middles = [boxes[source][1] + boxes[source][3] / 2 for source in module.inputs]
+        aux_top = max([bottom, *(middle - BOX_HEIGHT / 2 for middle in middles[:1])])
         items += draw_module_box(module, 0.0, aux_top, AUX_WIDTH, theme)
         items += draw_bars(0.0, aux_top + BOX_HEIGHT + 3, module, bar_maxima, theme, length=MAX_BAR_LENGTH)
         end = aux_top + BOX_HEIGHT / 2
-        route = ((left, middle), (AUX_WIDTH, end)) if abs(middle - end) < 0.5 else (
-            (left, middle), (left - 12, middle), (left - 12, end), (AUX_WIDTH, end))
-        items.append(Line(route, theme.line, dashed=True, arrow=True))
+        for middle in middles:
+            route = ((left, middle), (AUX_WIDTH, end)) if abs(middle - end) < 0.5 else (
+                (left, middle), (left - 12, middle), (left - 12, end), (AUX_WIDTH, end))
+            items.append(Line(route, theme.line, dashed=True, arrow=True))
         bottom = aux_top + BOX_HEIGHT + BARS_HEIGHT + 12
     return ItemGroup(left + BOX_WIDTH + BAR_AREA_WIDTH, max(y + 14, bottom), tuple(items))
 
@@ -63,16 +62,17 @@ def draw_backbone_column(module_graph, theme, bar_maxima):
 def draw_backbone_rows(module_graph, theme, bar_maxima, max_width):
     """Return the ItemGroup of the modules from left to right in rows of at most `max_width` points, with bars below.
 
-    With connections that skip modules there is one row, since they are drawn within a row.
+    With connections that skip modules, or several to an auxiliary classifier, there is one row, since they are drawn
+    within a row.
     """
     main, aux_modules = split_main_and_aux(module_graph)
     lanes = _find_skip_edges(main)
-    rows = _split_rows(main, float("inf") if lanes else max_width)
-    sources = {module.name: next((name for name in module.inputs), main[0].name) for module in aux_modules}
+    is_single_row = lanes or any(len(module.inputs) > 1 for module in aux_modules)
+    rows = _split_rows(main, float("inf") if is_single_row else max_width)
     items, boxes, y, end_point, max_x = [], {}, 0.0, None, 0.0
     for row in rows:
         names = {module.name for module, _ in row}
-        row_aux_modules = [module for module in aux_modules if sources[module.name] in names]
+        row_aux_modules = [module for module in aux_modules if (module.inputs or (main[0].name,))[0] in names]
         if end_point:
             y += ROW_GAP
         turn_y = y - ROW_GAP / 2
@@ -81,9 +81,10 @@ def draw_backbone_rows(module_graph, theme, bar_maxima, max_width):
         for module, x in row:
             previous = main[main.index(module) - 1] if module is not main[0] else None
             width = compute_min_width(module)
-            shape = format_shape(previous.shape) if previous and _has_new_shape(previous, module, main) else ""
+            is_linked = previous is not None and previous.name in module.inputs
+            shape = format_shape(previous.shape) if is_linked and _has_new_shape(previous, module, main) else ""
             if previous and end_point[1] == middle:
-                if previous.name in module.inputs:
+                if is_linked:
                     items.append(Line((end_point, (x, middle)), theme.line, arrow=True))
                 items.append(Text((end_point[0] + x) / 2 - 2, middle - 7, shape, FONT_SIZE, theme.muted))
             elif previous:
@@ -97,7 +98,7 @@ def draw_backbone_rows(module_graph, theme, bar_maxima, max_width):
             items += draw_bars(x, y + boxes[module.name][3] + 3, module, bar_maxima, theme, length=MAX_BAR_LENGTH)
             end_point = x + width + 3 * count_shadows(module), middle
         max_x = max(max_x, end_point[0])
-        items += _draw_aux_above(row_aux_modules, sources, boxes, y - SKIP_LANE_WIDTH * len(lanes) - 6, bar_maxima,
+        items += _draw_aux_above(row_aux_modules, boxes, y - SKIP_LANE_WIDTH * len(lanes) - 6, bar_maxima,
                                  theme)
         for lane, (source, target) in enumerate(lanes):
             start, end, top = boxes[source], boxes[target], y - 8 - SKIP_LANE_WIDTH * (lane + 1)
@@ -127,19 +128,20 @@ def _split_rows(main, max_width):
     return rows
 
 
-def _draw_aux_above(aux_modules, sources, boxes, bottom, bar_maxima, theme):
+def _draw_aux_above(aux_modules, boxes, bottom, bar_maxima, theme):
     """Return auxiliary classifiers above the modules that they read."""
     items, min_left = [], 0.0
     for module in aux_modules:
-        x, y, width, _ = boxes[sources[module.name]]
-        middle, left = x + width / 2, max(x + (width - AUX_WIDTH) / 2, min_left)
+        middles = [boxes[source][0] + boxes[source][2] / 2 for source in module.inputs]
+        left = max([min_left, *(middle - AUX_WIDTH / 2 for middle in middles[:1])])
         top = bottom - 22 - BOX_HEIGHT
         items += draw_module_box(module, left, top, AUX_WIDTH, theme)
         items += draw_bars(left, top - BARS_HEIGHT - 3, module, bar_maxima, theme, length=MAX_BAR_LENGTH)
-        end = min(max(middle, left + 8), left + AUX_WIDTH - 8)
-        route = ((middle, y), (middle, top + BOX_HEIGHT)) if end == middle else (
-            (middle, y), (middle, bottom - 11), (end, bottom - 11), (end, top + BOX_HEIGHT))
-        items.append(Line(route, theme.line, dashed=True, arrow=True))
+        for middle, source in zip(middles, module.inputs, strict=True):
+            y, end = boxes[source][1], min(max(middle, left + 8), left + AUX_WIDTH - 8)
+            route = ((middle, y), (middle, top + BOX_HEIGHT)) if end == middle else (
+                (middle, y), (middle, bottom - 11), (end, bottom - 11), (end, top + BOX_HEIGHT))
+            items.append(Line(route, theme.line, dashed=True, arrow=True))
         min_left = left + AUX_WIDTH + 10
     return items
 

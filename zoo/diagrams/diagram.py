@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from zoo.analysis.modules import build_module_graph, split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
+from zoo.analysis.modules import build_module_graph
 from zoo.analysis.stages import group_stages
 from zoo.diagrams import save
 from zoo.diagrams.dot import to_dot
@@ -18,6 +19,7 @@ from zoo.diagrams.svg import to_svg
 from zoo.diagrams.theme import THEMES, format_count, format_shape
 from zoo.diagrams.volumes import draw_volumes
 from zoo.errors import UserError
+from zoo.utils.text import pluralize
 
 HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: the page follows the reader's preference
 TEXT_FORMATS = (".dot", ".mmd", ".html")  # suffixes of formats that are not images
@@ -90,7 +92,16 @@ def make_source_from_model(model):
 
 def format_subtitle(model_summary, shape, aux_parameters=""):
     return (f"{format_shape(shape)}, {model_summary.parameters:,} parameters{aux_parameters}, "
-            f"{format_count(model_summary.multiply_adds)} multiply-adds")
+            + format_total_multiply_adds(model_summary))
+
+
+def format_total_multiply_adds(model_summary):
+    """Return the multiply-adds of a model, with the number of layers that they exclude."""
+    num_uncounted = len(model_summary.uncounted_layers)
+    if num_uncounted and not model_summary.multiply_adds:
+        return "unknown multiply-adds"
+    without = f" without those of {pluralize(num_uncounted, 'layer')}" if num_uncounted else ""
+    return f"{format_count(model_summary.multiply_adds)} multiply-adds{without}"
 
 
 def check_diagram_path(path, style="boxes", rankdir=None):
@@ -124,7 +135,7 @@ def list_boxes(module_graph, detail):
 
 def compute_bar_maxima(boxes):
     """Return the largest numbers of parameters and multiply-adds of a box; 1 instead of 0."""
-    return {count: max(getattr(box, count) for box in boxes) or 1 for count in ("parameters", "multiply_adds")}
+    return {count: max(getattr(box, count) or 0 for box in boxes) or 1 for count in ("parameters", "multiply_adds")}
 
 
 def draw_diagram(source, to_file=None, detail="blocks", theme="light", rankdir=None, style="boxes"):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from zoo.analysis.modules import format_layer, get_layer_kind, split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
+from zoo.analysis.modules import format_layer, get_layer_kind
 from zoo.analysis.stages import group_stages
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.stages_view import format_stage_shape, get_stage_kind

@@ -107,13 +107,15 @@ def partition_evenly(lengths, max_parts):
 def draw_module_frame(module, previous, theme, rankdir):
     """Return the ItemGroup of a module's layers; its inputs are named if they are not just the previous module."""
     layers = module.layers
-    graph = draw_layer_graph(layers, theme, rankdir, entry=len(layers) > 1)
+    has_named_inputs = previous is not None and module.inputs not in ((), (previous.name,))
+    has_frame = len(layers) > 1 or has_named_inputs
+    graph = draw_layer_graph(layers, theme, rankdir, entry=has_frame)
     subtitle = format_shape(module.shape)
-    if previous and module.inputs != (previous.name,):
-        subtitle += f", input: {' and '.join(module.inputs)}" if module.inputs else ""
+    if has_named_inputs:
+        subtitle += f", input: {' and '.join(module.inputs)}"
     if module.loss_weight is not None:
         subtitle += f", loss x {module.loss_weight:g}"
-    if len(layers) == 1:
+    if not has_frame:
         return graph
     width = max(graph.width, estimate_text_width(module.name, 10, "bold"),
                 estimate_text_width(subtitle, FONT_SIZE)) + 20

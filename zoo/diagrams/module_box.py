@@ -2,7 +2,7 @@
 
 from zoo.diagrams.module_detail import MAX_LINE_WIDTH, STRIPE_HEIGHT, has_detail, draw_stripes, format_layers
 from zoo.diagrams.scene import Box, Text
-from zoo.diagrams.theme import FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE, format_costs, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 BOX_WIDTH = MAX_LINE_WIDTH + 8
@@ -72,5 +72,4 @@ def describe_module(module):
 
 
 def format_tooltip(module):
-    return (f"{module.title}: {format_shape(module.shape)}, {module.parameters:,} parameters, "
-            f"{module.multiply_adds:,} multiply-adds")
+    return f"{module.title}: {format_shape(module.shape)}, {format_costs(module)}"

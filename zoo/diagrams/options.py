@@ -1,12 +1,16 @@
 """The options of a diagram: their values, and which can be combined. Loads neither a backend nor matplotlib."""
 
 from zoo.errors import UserError, unknown_name_error
+from zoo.utils.keyword_hints import check_keywords
+from zoo.utils.synonyms import find_keyword
 
 DETAILS = ("stages", "blocks", "layers")
 STYLES = ("boxes", "volumes")
 THEME_NAMES = ("light", "dark")
 RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words
 DEFAULT_RANKDIRS = {"stages": "LR", "blocks": "TB", "layers": "TB"}  # by level of detail
+
+BUILD_DEFAULTS = {"input_shape": None, "classes": None, "width": 1.0, "stem": "auto", "aux": False}  # of zoo.diagram
 
 
 def check_diagram_options(**options):
@@ -19,3 +23,18 @@ def check_diagram_options(**options):
         raise UserError("volumes have a single level of detail; omit detail=..., or use style='boxes'")
     if options.get("style") == "volumes" and options.get("rankdir") == "TB":
         raise UserError("volumes are drawn from left to right; omit rankdir=..., or use style='boxes'")
+
+
+def refuse_build_arguments(arguments, options):
+    """Raise UserError for the first argument of `zoo.build` that is given with a keras.Model, or for an unknown option.
+
+    arguments: {name: value} of all in BUILD_DEFAULTS. options: {name: value} of the other keywords.
+    """
+    for name, value in arguments.items():
+        if value != BUILD_DEFAULTS[name]:
+            raise UserError(f"{name}={value!r} is only for a model's name; a keras.Model is already built: omit it")
+    valid_names = ("to_file", "detail", "theme", "rankdir", "style")
+    synonyms = {name: value for name, value in options.items() if find_keyword(name, valid_names)}
+    check_keywords("zoo.diagram", synonyms, valid_names)
+    if options:
+        raise unknown_name_error("argument of zoo.diagram for a keras.Model", next(iter(options)), valid_names)

@@ -192,9 +192,10 @@ function columnDrawing(drawings) {
 
 function bars(parent, module, x, y) {
   ["parameters", "multiplyAdds"].forEach((what, row) => {
-    if (!module[what]) return;
-    const most = Math.max(...modules.map(each => each[what])), length = Math.max(1, BAR * module[what] / most);
-    make("rect", {x, y: y + 1.5 + 9 * row, width: length, height: 5, rx: 1, class: `bar-${what}`}, parent);
+    if (module[what] === 0) return;
+    const most = Math.max(...modules.map(each => each[what] || 0));
+    const length = module[what] ? Math.max(1, BAR * module[what] / most) : 0;
+    if (length) make("rect", {x, y: y + 1.5 + 9 * row, width: length, height: 5, rx: 1, class: `bar-${what}`}, parent);
     write(parent, module.short[row], x + length + 4, y + 4 + 9 * row, SMALL, 40, "faint");
   });
 }
@@ -276,16 +277,21 @@ function aside(drawings, tops, left) {
 
 const formatCount = number => number === null || number === undefined ? "unknown" : number.toLocaleString("en-US");
 
+// Return a number rounded to `digits` significant digits, without an exponent: 0.78, 100, 1,230.
+function round(number, digits) {
+  return number.toLocaleString("en-US", {minimumSignificantDigits: digits, maximumSignificantDigits: digits});
+}
+
 function formatFraction(number, total) {
-  return total && number ? `${formatCount(number)} (${(100 * number / total).toPrecision(2)}%)` : formatCount(number);
+  return total && number ? `${formatCount(number)} (${round(100 * number / total, 2)}%)` : formatCount(number);
 }
 
 // The memory of the outputs for one image, in values of 4 bytes, and its percentage of a total.
 function formatMemory(values, total) {
   if (values === undefined) return undefined;
   const bytes = 4 * values, [unit, size] = bytes < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
-  const part = total ? ` (${(100 * values / total).toPrecision(2)}%)` : "";
-  return `${(bytes / size).toPrecision(3)} ${unit}${part}`;
+  const part = total ? ` (${round(100 * values / total, 2)}%)` : "";
+  return `${round(bytes / size, 3)} ${unit}${part}`;
 }
 
 function element(tag, text, parent) {
@@ -342,7 +348,7 @@ function layerFacts(layer, number) {
 
 function counts(module) {
   return [["output shape", module.shape], ["parameters", formatFraction(module.parameters, totals.parameters)],
-    ["multiply-adds", formatFraction(module.multiplyAdds, totals.multiplyAdds)],
+    ["multiply-adds", formatFraction(module.multiplyAdds, totals.uncounted ? 0 : totals.multiplyAdds)],
     ["activation memory per image", formatMemory(module.outputs, totals.outputs)],
     ["loss weight", module.loss]];
 }
@@ -368,8 +374,9 @@ function networkFacts() {
   const moduleCount = modules.reduce((sum, module) => sum + module.each.length, 0);
   table([["layers", formatCount(layers.length)], ["modules", formatCount(moduleCount)],
     ["parameters", formatCount(totals.parameters)], ["trainable", formatCount(totals.trainable)],
-    ["multiply-adds", formatCount(totals.multiplyAdds)], ["activation memory per image", formatMemory(totals.outputs)],
-    ["layers without multiply-adds", totals.uncounted ? formatCount(totals.uncounted) : undefined]]);
+    ["multiply-adds", formatCount(totals.uncounted && !totals.multiplyAdds ? null : totals.multiplyAdds)],
+    ["activation memory per image", formatMemory(totals.outputs)],
+    ["layers not counted", totals.uncounted ? formatCount(totals.uncounted) : undefined]]);
 }
 
 // ----------------------------------------------------------------------------------------------------------- actions

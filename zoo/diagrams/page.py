@@ -6,7 +6,8 @@ events. Layer names are untrusted: they are data for the script, which writes th
 
 import math
 
-from zoo.analysis.modules import format_layer, get_layer_kind, split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
+from zoo.analysis.modules import format_layer, get_layer_kind
 from zoo.diagrams.html import read_asset, render_template
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail, layout_module

@@ -58,7 +58,9 @@ def format_shape(shape):
 
 
 def format_count(count):
-    """Return a count with three digits: 834, 61.7 k, 1.45 M, 13.2 G."""
+    """Return a count with three digits: 834, 61.7 k, 1.45 M, 13.2 G; None is unknown."""
+    if count is None:
+        return "unknown"
     for unit in ("", "k", "M", "G"):
         if count < 999.5 or unit == "G":
             return f"{count:.3g} {unit}".strip() if count < 999.5 else f"{count:.0f} {unit}"
@@ -66,16 +68,23 @@ def format_count(count):
     raise AssertionError
 
 
+def format_costs(box):
+    """Return the numbers of parameters and multiply-adds of a module or a stage."""
+    multiply_adds = "unknown" if box.multiply_adds is None else f"{box.multiply_adds:,}"
+    return f"{box.parameters:,} parameters, {multiply_adds} multiply-adds"
+
+
 def draw_bars(x, y, module, bar_maxima, theme, length):
     """Return bars for a module's parameters and, below, its multiply-adds, with their numbers, from (x, y)."""
     items = []
     for row, (name, color) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
-        value = getattr(module, name)
+        value, middle = getattr(module, name), y + 4.5 + row * 9
         if value:
-            middle = y + 4.5 + row * 9
             bar_length = max(1.0, length * value / bar_maxima[name])
             items += [Box(x, middle - 2.5, bar_length, 5, color, radius=1),
                       Text(x + bar_length + 4, middle, format_count(value), FONT_SIZE, theme.muted, anchor="start")]
+        elif value is None:
+            items.append(Text(x, middle, format_count(value), FONT_SIZE, theme.muted, anchor="start"))
     return items
 
 

@@ -4,7 +4,7 @@ Edges are proportional to the square roots of height, width and channels, so tha
 fit into one diagram.
 """
 
-from zoo.analysis.modules import split_main_and_aux
+from zoo.analysis.branches import split_main_and_aux
 from zoo.diagrams.scene import Box, Line, Polygon, Scene, Text
 from zoo.diagrams.theme import FONT_SIZE, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend, format_shape
 from zoo.errors import UserError
@@ -32,17 +32,20 @@ def draw_volumes(module_graph, title, subtitle, theme):
     if not any(len(module.shape) == 3 for module in modules):
         raise UserError(f"volumes are for images, and {title} has no feature maps of height and width: use the style "
                         "'boxes'")
-    max_rows = max(module.shape[0] for module in modules if len(module.shape) == 3)
+    if any(None in module.shape for module in modules):
+        raise UserError(f"volumes need feature maps of known height and width, and {title} takes images of any size: "
+                        "build it with a fixed size, or use the style 'boxes'")
+    max_size = max(max(module.shape[:2]) for module in modules if len(module.shape) == 3)
     middle = 62.0 + MAX_BLOCK_HEIGHT * (1 + PERSPECTIVE[1]) / 2
     items, x, right = [], MARGIN, 0.0
     for index, module in enumerate(modules):
         draw = draw_feature_map_block if len(module.shape) == 3 else draw_vector_bar
-        _, width = draw(module, x, middle, max_rows, theme)
+        _, width = draw(module, x, middle, max_size, theme)
         captions = _split_title(module.title), format_shape(module.shape)
         column_width = max(width, *(estimate_text_width(line, FONT_SIZE, "bold")
                                     for line in (*captions[0], captions[1])))
         shift = (column_width - width) / 2
-        block, _ = draw(module, x + shift, middle, max_rows, theme)
+        block, _ = draw(module, x + shift, middle, max_size, theme)
         if index:
             items.append(Line(((right + 3, middle), (x + shift - 3, middle)), theme.line, arrow=True))
         items += block
@@ -75,11 +78,11 @@ def get_color_kind(module):
     return module.fused_layers[0].kind if len(module.fused_layers) == 1 or not module.parameters else "convolution"
 
 
-def draw_feature_map_block(module, x, center_y, max_rows, theme):
+def draw_feature_map_block(module, x, center_y, max_size, theme):
     """Return the items of a block whose left edge is at x, and its width including its depth."""
     rows, columns, channels = module.shape
-    height = max(MIN_BLOCK_SIZE, MAX_BLOCK_HEIGHT * (rows / max_rows) ** 0.5)
-    depth = max(MIN_BLOCK_SIZE, MAX_BLOCK_HEIGHT * (columns / max_rows) ** 0.5)
+    height = max(MIN_BLOCK_SIZE, MAX_BLOCK_HEIGHT * (rows / max_size) ** 0.5)
+    depth = max(MIN_BLOCK_SIZE, MAX_BLOCK_HEIGHT * (columns / max_size) ** 0.5)
     thickness = max(4.0, THICKNESS_SCALE * channels**0.5)
     right, up = depth * PERSPECTIVE[0], depth * PERSPECTIVE[1]
     fill, stroke = theme.kinds[get_color_kind(module)]
@@ -93,9 +96,9 @@ def draw_feature_map_block(module, x, center_y, max_rows, theme):
     return [side, lid, front], thickness + right
 
 
-def draw_vector_bar(module, x, center_y, max_rows, theme):
+def draw_vector_bar(module, x, center_y, max_size, theme):
     """Return the items of a vertical bar, as high as the square root of the vector's length, and its width."""
-    del max_rows  # for feature maps only
+    del max_size  # for feature maps only
     height = min(MAX_BLOCK_HEIGHT, max(30.0, 2.2 * module.shape[0] ** 0.5))
     fill, stroke = theme.kinds[get_color_kind(module)]
     return [Box(x, center_y - height / 2, VECTOR_WIDTH, height, fill, stroke, 0.9, 1, name=module.name,

@@ -9,10 +9,11 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.exporters import formats, writers
 from zoo.modality import get_modality
-from zoo.training import model_loading, pretrained_backbone, run_samples
+from zoo.training import model_loading, pretrained_backbone, run_config, run_samples
 from zoo.training.custom_model import NUM_PIXEL_VALUES
 from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.utils.io import write_text
+from zoo.weights import pretrained
 
 NUM_NOISE_SAMPLES, NUM_TRAINING_SAMPLES = 8, 24  # images or texts for the verification
 
@@ -49,10 +50,10 @@ def export_run(run, config, format, path, checkpoint):
     modality = get_modality(model.input_shape[1:])
     preprocessing = modality.input_description
     metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": preprocessing}
-    samples = make_comparison_samples(run, model, config)
-    max_difference = writers.export_and_verify(model, format, path, names, metadata, samples)
     if format == "weights" and config["dataset"]["mean"]:  # texts are not scaled
         preprocessing = describe_weights_scaling(run, config)
+    samples = make_comparison_samples(run, model, config)
+    max_difference = writers.export_and_verify(model, format, path, names, metadata, samples)
     labels_path = None
     if format in ("keras", "weights"):  # these formats cannot store class names
         stem = path.name.removesuffix(formats.EXPORT_FORMATS[format].suffix)
@@ -74,7 +75,13 @@ def make_comparison_samples(run, model, config):
 
 def describe_weights_scaling(run, config):
     """Return a description of the scaling that a run's weights expect, which a weights file does not contain."""
-    scaling = pretrained_backbone.find_backbone_weights(config["model"], str(run)).scaling
+    model_config, dataset = run_config.get_model_config(config), config["dataset"]
+    if not isinstance(model_config, run_config.CustomModelConfig):
+        scaling = pretrained_backbone.find_backbone_weights(config["model"], str(run)).scaling
+    elif model_config.rescale:
+        scaling = pretrained.make_standard_scaling(dataset["mean"], dataset["std"])
+    else:
+        return "weights only: the model scales raw pixels itself"
     factors, offsets = ("(" + ", ".join(f"{value:.6g}" for value in values) + ")"
                         for values in (scaling.scale, scaling.offset))
     return f"weights only: they expect raw pixels x as x * {factors} + {offsets}, {scaling.channel_order}"

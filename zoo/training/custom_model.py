@@ -9,20 +9,19 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo.analysis.graph import get_layer_calls
+from zoo.analysis.output_activation import (
+    NON_LOGIT_ACTIVATIONS,
+    drop_activation,
+    find_output_activation,
+    make_functional,
+    remove_softmax,
+)
 from zoo.errors import UserError
 from zoo.modality import get_modality
 from zoo.training.keras_file import explain_keras_error
 from zoo.training.run_config import CustomModelConfig
 
 RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # their presence means that a model takes raw pixels
-ACTIVATED_LAYERS = (layers.Activation, layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D, layers.Conv3D,
-                    layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)  # apply `activation` last
-ORDER_KEEPING_LAYERS = (layers.Flatten, layers.Identity, layers.Reshape)
-ORDER_KEEPING_OPERATIONS = ("Cast", "Identity", "Reshape", "Squeeze")  # of keras.ops
-# Neither logits nor softmax, without underscores; relu and the like are unbounded above and can be logits
-REFUSED_ACTIVATIONS = ("exponential", "hardsigmoid", "hardtanh", "logsigmoid", "sigmoid", "softsign", "sparsemax",
-                       "sparsesigmoid", "tanh")
 NUM_CHECKED_SAMPLES = 3  # random images or texts, to test whether a model outputs probabilities
 NUM_PIXEL_VALUES = 256
 SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 in 256
@@ -155,7 +154,7 @@ def build_custom_model(model_config, path, mean, std, activation):
     scaled = samples
     if modality.is_scaled:
         scaled = layers.Rescaling(scale, offset, dtype="float32", name="zoo_preprocessing")(samples)
-    logits_model = remove_softmax(model)
+    logits_model = remove_softmax(model, drop_activation)
 
     def call_layer(layer, *inputs, **kwargs):
         return layer(*(scaled if tensor is samples else tensor for tensor in inputs), **kwargs)
@@ -176,8 +175,8 @@ def check_ending(model, shape, rescale):
     """
     classes = model.outputs[0].shape[-1]
     advice = f"end it with logits, Dense({classes}), or with Dense({classes}, activation='softmax')"
-    name, activation, is_shared = find_ending(model)
-    if activation in REFUSED_ACTIVATIONS:
+    name, activation, is_shared = find_output_activation(model)
+    if activation in NON_LOGIT_ACTIVATIONS:
         raise UserError(f"the model {model.name} ends with {activation} (layer {name}), but zoo trains with a softmax; "
                         f"{advice}")
     rng, batch_shape = np.random.default_rng(0), (NUM_CHECKED_SAMPLES, *shape)
@@ -196,79 +195,3 @@ def check_ending(model, shape, rescale):
     if activation == "softmax" and is_shared:
         raise UserError(f"the model {model.name} calls its softmax (layer {name}) more than once; use a separate layer "
                         "for the output")
-
-
-def remove_softmax(model):
-    """Return a functional model that outputs logits: without the final softmax, possibly inside a nested model.
-
-    It shares the layers of `model`, the last of which can lose its activation.
-    """
-    model = make_functional(model)
-    name, last, _ = find_last_call(model)
-    if is_inner_model(last.layer):
-        replacement = remove_softmax(last.layer)
-    elif get_activation_name(last) != "softmax":
-        return model
-    elif isinstance(last.layer, ACTIVATED_LAYERS):
-        last.layer.activation = keras.activations.linear
-        return model
-    else:
-        replacement = None
-
-    def call_layer(layer, *inputs, **kwargs):
-        if layer.name != name:
-            return layer(*inputs, **kwargs)
-        return replacement(*inputs, **kwargs) if replacement else inputs[0]
-
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call_layer)
-
-
-def find_ending(model):
-    """Return (layer name, activation name or "", whether the layer is called more than once) of a model's output."""
-    name, call, is_shared = find_last_call(make_functional(model))
-    if is_inner_model(call.layer):
-        name, activation, is_shared_inside = find_ending(call.layer)
-        return name, activation, is_shared or is_shared_inside
-    return name, get_activation_name(call), is_shared
-
-
-def find_last_call(model):
-    """Return (layer name, LayerCall, whether the layer has other calls) of the last call of a functional model that
-    changes more than the shape or dtype.
-    """
-    calls = get_layer_calls(model)
-    node = [*calls][-1]
-    while keeps_values(calls[node]):
-        node = calls[node].input_calls[0]
-    return node[0], calls[node], sum(name == node[0] for name, _ in calls) > 1
-
-
-def keeps_values(call):
-    if call.layer is None:
-        return call.class_name in ORDER_KEEPING_OPERATIONS
-    return isinstance(call.layer, ORDER_KEEPING_LAYERS) or (isinstance(call.layer, layers.Activation)
-                                                            and get_activation_name(call) == "linear")
-
-
-def get_activation_name(call):
-    """Return the name of the activation that a call applies last, lower case without underscores; "" if unknown."""
-    if call.layer is None:
-        name = call.class_name  # keras.ops.softmax is an operation Softmax
-    elif isinstance(call.layer, layers.Softmax):
-        name = "softmax"
-    elif isinstance(call.layer, ACTIVATED_LAYERS):
-        name = getattr(call.layer.activation, "__name__", type(call.layer.activation).__name__)
-    else:
-        return ""
-    return name.lower().replace("_", "")
-
-
-def is_inner_model(layer):
-    """Return whether a layer is a functional or Sequential model with one input and one output."""
-    return (isinstance(layer, keras.Model) and len(getattr(layer, "inputs", None) or ()) == 1
-            and len(layer.outputs) == 1)
-
-
-def make_functional(model):
-    """Return a functional model of the layers of a functional or Sequential model."""
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)

@@ -49,6 +49,7 @@ SYNONYMS = {  # zoo's keyword: the names that others give to it; underscores, da
     "name": "run_name exp_name experiment experiment_name exp",
     "output_dir": "out out_dir output save_dir save_path save_to log_dir project results_dir "
                   "checkpoint_dir work_dir default_root_dir o",
+    "to_file": "filename file outfile output_file",
     "log": "logger loggers report_to",
 }
 
