@@ -221,6 +221,37 @@ def test_quiet_keeps_the_words_of_a_backend_for_its_failure(ends, level, words):
     assert run.stdout == f"{level or 3}\n"  # what the person has set stays
 
 
+OVERLAPPING = """
+import os, threading
+from zoo.devices import suppress_stderr
+first_inside, second_inside, first_outside = (threading.Event() for _ in range(3))
+
+def first():
+    with suppress_stderr():
+        first_inside.set()
+        second_inside.wait(0.3)
+    first_outside.set()
+
+def second():
+    first_inside.wait()
+    with suppress_stderr():
+        second_inside.set()
+        first_outside.wait()
+
+threads = [threading.Thread(target=function) for function in (first, second)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+os.write(2, b"after")
+"""
+
+
+def test_two_threads_leave_stderr_as_it_was():
+    run = subprocess.run([sys.executable, "-c", OVERLAPPING], capture_output=True, text=True, cwd=ROOT)
+    assert (run.stdout, run.stderr) == ("", "after")
+
+
 # -------------------------------------------------------------------------------------------- CUDA_VISIBLE_DEVICES
 
 SHOWN = [  # CUDA_VISIBLE_DEVICES, the GPUs it leaves, the first of them first

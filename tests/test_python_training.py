@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -155,6 +156,24 @@ def test_the_random_state_and_determinism_of_pytorch_are_kept():
     assert not torch.are_deterministic_algorithms_enabled()
     drawn = torch.rand(1)
     assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(1))
+
+
+def test_threads_train_one_after_the_other(tmp_path, capsys):
+    few = {"limit": 20, "batch_size": 20, "epochs": 1, "output_dir": tmp_path}
+    thread = threading.Thread(target=lambda: zoo.fit("lenet5", "digits", **few, name="second"), daemon=True)
+    waiting = []
+
+    class StartAnother(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            thread.start()
+            thread.join(timeout=1)
+            waiting.append(thread.is_alive() and not (tmp_path / "second").exists())
+
+    first = zoo.fit("lenet5", "digits", **few, name="first", callbacks=[StartAnother()], verbose=False)
+    thread.join()
+    assert waiting == [True] and first.status == zoo.Run(tmp_path / "second").status == "finished"
+    [note] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ") and "thread" in line]
+    check_message(note, "waiting")
 
 
 class Raise(keras.callbacks.Callback):

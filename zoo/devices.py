@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -225,16 +226,19 @@ def is_deterministic(backend):
     return value in os.environ.get(name, "")
 
 
+_stderr_lock = threading.RLock()  # stderr belongs to the whole process: its threads redirect it one at a time
+
+
 @contextlib.contextmanager
 def suppress_stderr():
     """Suppress what a backend's C++ code writes to stderr while it loads; print it if loading fails.
 
     TensorFlow reports oneDNN and missing CUDA libraries before any setting of its own can silence it.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as captured:
+    with _stderr_lock, tempfile.TemporaryFile() as captured:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        sys.stderr.flush()
+        terminal = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
             yield

@@ -13,7 +13,7 @@ from zoo.runs.arguments import (check_callbacks, check_limit, check_logger_names
 from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
-from zoo.runs.process_state import keep_process_state
+from zoo.runs.process_state import train_alone
 from zoo.runs.session_device import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
@@ -74,6 +74,9 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
     interrupted, by Ctrl-C, `max_seconds` or a callback, is resumed by `Run.resume()`, or by the same call with the
     same `name`: bit for bit on the CPU.
+
+    The random states of Python, NumPy and PyTorch are afterwards as before. They belong to the whole process, so it
+    trains one run at a time: in several threads, one call waits for the other.
 
     Args:
         model: one of `zoo.list_models()`; or your own functional or Sequential Keras model, from images to logits or
@@ -212,22 +215,21 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
     """Start a run, or resume the existing run called `name`; return the Run."""
     if class_weight is not None:
         run_config = replace(run_config, class_weight=class_weights.resolve_class_weight(class_weight, data))
-    device = prepare_run_device(gpu, run_config)
     display = make_progress_display(verbose)
-    new_session = Session(run_config, data, device, functools.partial(run_work, display), deadline, display=display,
-                          **session)
     run = None if name is None else expand_user(Path(output_dir) / name)
-    if run is not None and (run / "run.json").exists():
+    with train_alone(display) as seconds_waited:
+        device = prepare_run_device(gpu, run_config)
+        new_session = Session(run_config, data, device, functools.partial(run_work, display), deadline + seconds_waited,
+                              display=display, **session)
+        if run is None or not (run / "run.json").exists():
+            run_directory.check_output_dir(output_dir, name)
+            return new_session.start(output_dir, name, command)
         check_same_data(run, data, get_data_option(data))
         if not new_session.finetune_options:
             run_config = read_resumed_config(run, run_config)
             if read_finished_result(run, run_config.recipe.epochs):
                 return open_finished_run(run, display)
-        with keep_process_state():
-            return replace(new_session, run_config=run_config).resume(run)
-    run_directory.check_output_dir(output_dir, name)
-    with keep_process_state():
-        return new_session.start(output_dir, name, command)
+        return replace(new_session, run_config=run_config).resume(run)
 
 
 def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_minutes, callbacks, log=None,
@@ -247,9 +249,9 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=run_config.limit, shape=tuple(info["shape"]), vocabulary=info.get("vocabulary"),
         class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
-    session = Session(run_config, data, device, functools.partial(run_work, display), deadline, checkpoint_seconds,
-                      callbacks=callbacks, loggers=logger_names, display=display)
-    with keep_process_state():
+    with train_alone(display) as seconds_waited:
+        session = Session(run_config, data, device, functools.partial(run_work, display), deadline + seconds_waited,
+                          checkpoint_seconds, callbacks=callbacks, loggers=logger_names, display=display)
         return session.resume(run.path)
 
 

@@ -12,7 +12,8 @@ from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import session_device
 from zoo.runs.arguments import check_limit, check_seed
-from zoo.runs.process_state import keep_process_state
+from zoo.runs.process_state import train_alone
+from zoo.runs.progress_display import make_progress_display
 from zoo.runs.stages import get_aux_loss_weights, write_model_file
 from zoo.training import run_config_factory
 from zoo.training.recipe import MAX_VALUE
@@ -146,7 +147,7 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
         run_config = run_config_factory.make_custom_run_config(
             custom_model.make_custom_model_config(model, data.info), data.info, overrides=keywords, **settings)
     device = session_device.prepare_device(gpu, run_config.backend, run_config.deterministic)
-    with keep_process_state():
+    with train_alone(make_progress_display(verbose=False)):
         return run_learning_rate_test(run_config, data, device, min_lr, max_lr, steps, own_model)
 
 

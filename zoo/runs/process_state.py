@@ -3,8 +3,34 @@
 import contextlib
 import random
 import sys
+import threading
+import time
 
 import numpy as np
+
+_training_lock = threading.RLock()  # reentrant: a callback can train, too
+
+
+@contextlib.contextmanager
+def train_alone(display=None):
+    """Keep other threads from training until the block ends, and then restore the process's state.
+
+    The random states belong to the whole process. While another thread is training, wait for it, and say so on the
+    progress display, see `zoo.runs.progress_display`. Yield the seconds that this took.
+    """
+    start = time.monotonic()
+    if not _training_lock.acquire(blocking=False):
+        line = f"{'note':8} another thread of this process is training; waiting until it has finished"
+        if display:
+            display.write([line])
+        else:
+            print(line, flush=True)
+        _training_lock.acquire()
+    try:
+        with keep_process_state():
+            yield time.monotonic() - start
+    finally:
+        _training_lock.release()
 
 
 @contextlib.contextmanager
