@@ -96,7 +96,7 @@ def main():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from zoo import env
 
-    env.select_backend("tensorflow")
+    env.export_backend("tensorflow")
     metadata = csv_rows.describe_machine("tensorflow")
     for name in arguments.models or MODELS:
         rows = {row["model"]: row for row in csv_rows.read_rows(CSV_PATH)} | {name: measure_model(name) | metadata}

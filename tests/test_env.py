@@ -54,18 +54,34 @@ def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
     check_message(error.value, "tensorfow", "jax", "tensorflow", "torch")
 
 
-def test_the_argument_comes_first_and_is_set_for_keras(monkeypatch):
-    monkeypatch.delitem(sys.modules, "keras", raising=False)
+def test_the_argument_comes_first(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     assert env.select_backend("tensorflow") == "tensorflow"
-    assert os.environ["KERAS_BACKEND"] == "tensorflow"
     with pytest.raises(UserError) as error:
         env.select_backend("pytorch")
     check_message(error.value, "pytorch", "jax", "tensorflow", "torch")
+    assert os.environ["KERAS_BACKEND"] == "theano"
+
+
+def test_the_backend_is_exported_for_keras(monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    env.export_backend("tensorflow")
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     monkeypatch.setitem(sys.modules, "keras", object())  # already loaded: the environment is left unchanged
     monkeypatch.setenv("KERAS_BACKEND", "as it was")
-    assert env.select_backend("tensorflow") == "tensorflow" and os.environ["KERAS_BACKEND"] == "as it was"
+    env.export_backend("tensorflow")
+    assert os.environ["KERAS_BACKEND"] == "as it was"
+
+
+@pytest.mark.parametrize("call, expected", [("zoo.fit('lenet5', backend='tensorflow', gpu=7)", "None"),
+                                            ("zoo.set_device(7, backend='tensorflow')", "None"),
+                                            ("zoo.set_device(backend='tensorflow')", "tensorflow")])
+def test_a_refused_call_exports_no_backend(call, expected):
+    code = (f"import os, zoo\ntry:\n    {call}\nexcept zoo.errors.UserError as error:\n    assert '7' in str(error)\n"
+            "print(os.environ.get('KERAS_BACKEND'))")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                             cwd=Path(__file__).resolve().parents[1])
+    assert (process.stdout, process.stderr) == (f"{expected}\n", "")
 
 
 @pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])

@@ -295,6 +295,15 @@ def test_extract(pets, tmp_path, capsys):
     np.testing.assert_allclose(arrays["features"][-1:], expected, rtol=1e-4, atol=1e-6)
 
 
+def test_the_notes_of_a_dataset_are_printed_with_its_features(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "stripes.npz", x_train=rng.integers(0, 256, (20, 28, 28), np.uint8), y_train=np.arange(20) % 2)
+    assert extract_features.main(["lenet5", "--dataset", str(tmp_path / "stripes.npz"), "--weights", "none", "--gpu",
+                                  "none", "-o", str(tmp_path / "features.npz")]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
+    assert notes and "validation" in notes[0]  # it is split off from the training images
+
+
 def test_extract_features_overwrites_only_features(pets, source, tmp_path, capsys):
     output = tmp_path / "best.npz"
     output.write_bytes((source / "checkpoints" / "best.npz").read_bytes())

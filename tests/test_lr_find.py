@@ -96,7 +96,8 @@ def test_divergence(losses, diverged):
 @pytest.mark.parametrize("keywords, part", [
     ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr"), ({"min_lr": 0}, "min_lr"), ({"max_lr": "1"}, "max_lr"),
     ({"steps": 9}, "steps"), ({"steps": 10.0}, "steps"), ({"optimiser": "adam"}, "optimizer='adam'"),
-    ({"recipe": "papr"}, "'paper'")])
+    ({"recipe": "papr"}, "'paper'"), ({"epochs": 5}, "epochs"), ({"learning_rate": 0.1}, "learning_rate"),
+    ({"precision": "float16", "gpu": "none"}, "bfloat16")])
 def test_an_error_is_one_line(keywords, part):
     with pytest.raises(UserError) as error:
         zoo.find_learning_rate("lenet5", "digits", **keywords)
@@ -122,7 +123,8 @@ def test_the_command_prints_a_flag_and_draws_the_curve(tmp_path):
 @pytest.mark.parametrize("arguments, part", [
     (["lenet6"], "'lenet5'"), (["lenet5", "--steps", "3"], "--steps"), (["lenet5", "--min-lr", "20"], "min_lr"),
     (["lenet5", "-o", "curve.gif"], "'curve.gif'"), (["lenet5", "--max-lr", "high"], "--max-lr"),
-    (["lenet5", "--lr", "0.1"], "--lr"), (["lenet5", "--epochs", "3"], "--epochs")])
+    (["lenet5", "--lr", "0.1"], "--lr"), (["lenet5", "--epochs", "3"], "--epochs"),
+    (["lenet5", "--set", "epochs=3"], "epochs has no effect")])
 def test_invalid_arguments_of_the_command_load_no_backend(arguments, part, capsys, monkeypatch, tmp_path):
     from zoo.cli import common, lr_find
 

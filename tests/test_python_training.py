@@ -158,6 +158,16 @@ def test_the_random_state_and_determinism_of_pytorch_are_kept():
     assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(1))
 
 
+def test_nothing_is_printed_without_verbose_on_a_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    few = {"limit": 20, "batch_size": 20, "epochs": 1, "output_dir": tmp_path, "name": "quiet", "verbose": False}
+    zoo.fit("lenet5", "digits", **few, callbacks=[StopAfter(1)])
+    zoo.find_learning_rate("lenet5", "digits", limit=20, batch_size=20, steps=10)
+    assert capsys.readouterr() == ("", "")
+    zoo.fit("lenet5", "digits", **{**few, "name": "loud", "verbose": True})
+    assert capsys.readouterr().out.startswith("loading ")
+
+
 def test_threads_train_one_after_the_other(tmp_path, capsys):
     few = {"limit": 20, "batch_size": 20, "epochs": 1, "output_dir": tmp_path}
     thread = threading.Thread(target=lambda: zoo.fit("lenet5", "digits", **few, name="second"), daemon=True)
@@ -283,6 +293,7 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
     (lambda: zoo.fit("lenet5", precision="bf16"), "'bf16' bfloat16"),
     (lambda: zoo.fit("resnet18", preset="smal"), "'smal' 'small'"),
     (lambda: zoo.fit("resnet18", preset="small", width=0.5), "preset small width"),
+    (lambda: zoo.fit("highway", preset="small", dropout=True), "preset small dropout"),
     (lambda: zoo.fit("lenet5", make_stripes(30), class_names=["a"]), "1 3"),
     (lambda: zoo.fit("lenet5", name="a/b"), "'a/b'"),
     (lambda: zoo.Run("nowhere"), "nowhere"),

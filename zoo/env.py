@@ -40,8 +40,7 @@ def get_keras_datasets_dir():
 def select_backend(requested=None):
     """Return the name of the backend to load: `requested` (--backend), or else the one that Keras is configured for.
 
-    A requested backend is exported as KERAS_BACKEND, for Keras and for child processes. UserError for an unknown
-    backend, or one that is not installed.
+    UserError for an unknown backend, or one that is not installed.
     """
     name = _get_default_backend() if requested is None else requested
     if name not in BACKENDS:
@@ -54,9 +53,13 @@ def select_backend(requested=None):
     if limit and limit.limit < MIN_BACKEND_BYTES:
         raise OutOfMemory(f"{name} cannot be loaded: the limit ({limit.name}) is {format_gib(limit.limit)} of memory, "
                           f"and no backend loads with less than {format_gib(MIN_BACKEND_BYTES)}; raise the limit")
-    if requested is not None and "keras" not in sys.modules:  # it could not take effect any more
-        os.environ["KERAS_BACKEND"] = requested
     return name
+
+
+def export_backend(name):
+    """Set KERAS_BACKEND, for Keras and for child processes, unless Keras is loaded already."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = name
 
 
 def list_installed_backends():

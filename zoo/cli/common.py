@@ -107,19 +107,18 @@ def select_device(gpu, backend=None):
 
 def load_keras(backend, device):
     """Load Keras with the backend on the device of `select_device`; return a description of the device."""
-    from zoo.training.backend import load_backend
+    from zoo.training.backend import announce_loading, load_backend
 
+    announce_loading(backend)
     return load_backend(backend, device)
 
 
 def load_keras_on_cpu():
     """Load Keras with the CPU as the only device; return the name of the backend."""
     backend = env.select_backend()
-    devices.set_device_environment(devices.select_gpus("none", []))
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
-    with devices.suppress_stderr():
-        import keras  # noqa: F401
+    device = devices.select_gpus("none", [])
+    devices.set_device_environment(device)
+    load_keras(backend, device)
     return backend
 
 

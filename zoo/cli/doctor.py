@@ -193,6 +193,7 @@ def execute_doctor(argv):
     print_rows(rows)
     todo += folder_problems
     devices.set_device_environment(device)
+    env.export_backend(backend)
     try:
         with devices.suppress_stderr():
             import keras

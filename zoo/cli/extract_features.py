@@ -93,7 +93,7 @@ def load_dataset_images(arguments, limit):
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in splits])
     files = [f"{name}/{index}" for name, split in splits for index in range(len(split))]
     return ImageSet(images, np.concatenate([split.labels for _, split in splits]), dataset.info.class_names, files,
-                    [name for name, split in splits for _ in range(len(split))], dataset.info, ())
+                    [name for name, split in splits for _ in range(len(split))], dataset.info, dataset.notes)
 
 
 def execute_extract_features(argv):

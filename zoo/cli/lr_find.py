@@ -8,10 +8,6 @@ from zoo.training import run_config_factory
 from zoo.training.run_config import PRECISIONS
 from zoo.utils.validation import parse_value
 
-# recipe fields that a test of a few steps, with its own learning rates, does not use
-UNUSED_FIELDS = ("learning_rate", "lr_schedule", "warmup_epochs", "milestones", "gamma", "lr_patience", "min_lr",
-                 "early_stopping_patience", "early_stopping_min_delta", "epochs", "ema_momentum")
-
 
 def build_parser():
     parser = common.Parser(
@@ -51,13 +47,14 @@ def build_parser():
                         help="number format of the computation; default: float32")
     device.add_argument("--seed", metavar="N", default="0",
                         help="random seed of the initial weights and the order of the images; default: 0")
-    train_args.add_recipe(parser, UNUSED_FIELDS)
+    train_args.add_recipe(parser, run_config_factory.FIELDS_OF_TRAINING)
     return parser
 
 
 def parse_test_config(arguments, model_info, limit, dataset_info):
     """Return the RunConfig that the command line requests, on the dataset of `dataset_info`."""
     width, options, fields = train_args.parse_model_and_recipe(arguments, model_info)
+    run_config_factory.refuse_fields_of_training(fields)
     return run_config_factory.make_run_config(model_info, dataset_info, recipe=arguments.recipe, overrides=fields,
                                               limit=limit, width=width, stem=arguments.stem, options=options,
                                               seed=common.parse_int("--seed", arguments.seed, 0, 2**32 - 1),
@@ -76,6 +73,7 @@ def execute_lr_find(argv):
         parse_test_config(arguments, model_info, limit, dataset_args.get_named_dataset_info(arguments))
 
     from zoo.runs import learning_rate  # NumPy, no backend
+    from zoo.training.backend import announce_loading
 
     learning_rate.check_lr_range(min_lr, max_lr, steps)
     path = learning_rate.check_figure_path(arguments.output)
@@ -83,7 +81,8 @@ def execute_lr_find(argv):
     dataset = dataset_args.load_images(arguments, limit,
                                        run_config_factory.get_source_arguments(model_info, None, options))
     config = parse_test_config(arguments, model_info, limit, dataset.info)
-    _, device = common.select_device(arguments.gpu, arguments.backend)
+    backend, device = common.select_device(arguments.gpu, arguments.backend)
+    announce_loading(backend)
     with common.convert_out_of_memory("a smaller --batch-size may help"):
         test = learning_rate.run_learning_rate_test(config, dataset, device, min_lr, max_lr, steps)
     common.print_lines(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to "

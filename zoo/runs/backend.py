@@ -29,8 +29,7 @@ def load_run_backend(run_config, device, host_group=None):
     description = load_backend(run_config.backend, device, connect if host_group else None)
     if host_group:
         host_group.delay_backend_messages()
-    if run_config.precision == "float16" and description.startswith("CPU"):
-        raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")
+    check_device_precision(run_config, description)
 
     from zoo.training.distribution import data_parallel
 
@@ -44,3 +43,9 @@ def load_run_backend(run_config, device, host_group=None):
     elif distribution.devices > 1 and not device.gpus:
         description += f", as {distribution.devices} devices"
     return description, distribution
+
+
+def check_device_precision(run_config, description):
+    """Raise UserError if a device, by its description, cannot compute in the precision of a RunConfig."""
+    if run_config.precision == "float16" and description.startswith("CPU"):
+        raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")

@@ -12,6 +12,7 @@ from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import session_device
 from zoo.runs.arguments import check_limit, check_seed
+from zoo.runs.backend import check_device_precision
 from zoo.runs.process_state import train_alone
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.stages import get_aux_loss_weights, write_model_file
@@ -128,6 +129,7 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
         validation_data=validation_data, test_data=test_data, class_names=class_names, sequence_length=sequence_length)
     settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
                 "deterministic": False}
+    run_config_factory.refuse_fields_of_training(keywords)
     if isinstance(model, str):
         own_model, model_info = None, registry.get_model_info(model)
         run_config_factory.check_source_modality(model_info, dataset)
@@ -161,7 +163,7 @@ def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps, o
 
     from zoo.training.backend import load_backend
 
-    load_backend(run_config.backend, device)
+    check_device_precision(run_config, load_backend(run_config.backend, device))
 
     from zoo.training import lr_range_test, model_building
 

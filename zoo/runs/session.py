@@ -27,6 +27,7 @@ from zoo.runs.stages import (
     write_model_file,
 )
 from zoo.training import finetuning, run_directory, run_files
+from zoo.training.backend import announce_loading
 from zoo.training.distribution import multihost
 from zoo.training.pretrained_backbone import BackboneWeights, find_weights_to_resume
 from zoo.training.run_config import (
@@ -84,7 +85,7 @@ class Session:
     @multihost.leave_hosts
     def start(self, output_dir, name, command):
         """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
-        device_description, distribution = load_run_backend(self.run_config, self.device, self.host_group)
+        device_description, distribution = self._load_backend()
 
         from zoo.training import header
 
@@ -115,7 +116,7 @@ class Session:
         is_first_host = self.host_group is None or self.host_group.index == 0
         with run_directory.lock_run(run) if is_first_host else contextlib.nullcontext():
             check_same_data(run, self.dataset)
-            device_description, distribution = load_run_backend(self.run_config, self.device, self.host_group)
+            device_description, distribution = self._load_backend()
 
             from zoo.training import checkpoints, header
 
@@ -149,6 +150,12 @@ class Session:
                          *header.format_resume(progress, config, device_description, run_config.backend)]
                 self._print(lines)
                 return self._train(run_config, models, run, device_description, distribution, current_stage)
+
+    def _load_backend(self):
+        """Load the backend; see `zoo.runs.backend.load_run_backend`."""
+        if not self.display:
+            announce_loading(self.run_config.backend)
+        return load_run_backend(self.run_config, self.device, self.host_group)
 
     def _resolve_run_config(self):
         """Return the run config with the fine-tuning layers and learning rates that only the model determines."""

@@ -28,6 +28,7 @@ def set_device(gpu=None, backend=None):
         check_loaded_backend(backend)
     else:
         prepare_device(gpu, backend, False)
+    env.export_backend(backend)
 
 
 def prepare_run_device(gpu, run_config):

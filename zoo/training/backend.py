@@ -43,11 +43,17 @@ def current_backend():
     return sys.modules["keras"].backend.backend() if "keras" in sys.modules else env.select_backend()
 
 
+def announce_loading(backend):
+    """Print on a terminal that a backend is being loaded, which takes seconds; the next line overwrites it."""
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)
+
+
 def load_backend(backend, device, initialize=None):
     """Load Keras with its backend, which sees the devices that `devices.set_device_environment` made visible.
 
     Args:
-        backend: name of the backend, for messages.
+        backend: name of the backend.
         device: the `devices.Device`.
         initialize: function called once Keras is loaded and before any device is used.
 
@@ -57,8 +63,7 @@ def load_backend(backend, device, initialize=None):
     Raises:
         UserError: if the backend cannot use a GPU that was requested.
     """
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
+    env.export_backend(backend)
     with devices.suppress_stderr(), convert_memory_errors(backend):
         import keras
 

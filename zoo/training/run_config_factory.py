@@ -16,6 +16,10 @@ from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.validation import check_type
 from zoo.weights.pretrained import list_weights_names
 
+# recipe fields that the learning rate range test, of a few steps with learning rates of its own, does not use
+FIELDS_OF_TRAINING = ("learning_rate", "lr_schedule", "warmup_epochs", "milestones", "gamma", "lr_patience", "min_lr",
+                      "early_stopping_patience", "early_stopping_min_delta", "epochs", "ema_momentum")
+
 
 def check_training_keywords(name, function, model, keywords):
     """Raise UserError for a keyword that is neither a recipe field nor an option of the model.
@@ -39,6 +43,13 @@ def refuse_catalogue_arguments(**arguments):
                             "is your own; leave it out")
 
 
+def refuse_fields_of_training(overrides):
+    """Raise UserError for the first of {field: value} that the learning rate range test does not use."""
+    for field in overrides:
+        if field in FIELDS_OF_TRAINING:
+            raise UserError(f"{field} has no effect in a learning rate range test; leave it out")
+
+
 def split_keywords(model_info, keywords):
     """Split additional {keyword: value} into (options of the model, fields of the recipe).
 
@@ -58,6 +69,9 @@ def apply_preset(model_info, preset, width, options):
     preset_config = registry.get_preset(model_info, preset)
     if width is not None and width != preset_config.width:
         raise UserError(f"the preset {preset} has width {preset_config.width:g}; remove width, or preset")
+    for option, value in preset_config.options.items():
+        if options.get(option, value) != value:
+            raise UserError(f"the preset {preset} has {option}={value}; remove {option}, or preset")
     return preset_config.width, {**preset_config.options, **options}
 
 
