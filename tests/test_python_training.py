@@ -493,6 +493,15 @@ def test_arguments_without_effect_on_a_custom_model(keywords, parts, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("keywords", [{"head_layers": (64,)}, {"freeze": "all"}, {"pooling": "avg"}, {"width": 0.5},
+                                      {"two_stage": True, "feature_layer": "dense"}, {"weights": "imagenet"}])
+def test_the_message_names_the_argument_that_a_custom_model_does_not_take(keywords, tmp_path):
+    with pytest.raises(UserError) as error:
+        zoo.fit(make_sequential(layers.Dense(10)), "digits", limit=10, output_dir=tmp_path, **keywords)
+    assert "catalogue" in str(error.value) and str(error.value).split()[0] in keywords
+    check_message(error.value)
+
+
 @pytest.mark.parametrize("make", [
     lambda: make_sequential(layers.Dense(10, activation="relu")),
     lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(), layers.Dense(10, activation="softmax")]),

@@ -172,11 +172,11 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     seed, limit = check_seed(seed), check_limit(limit)
     deterministic = check_type("deterministic", deterministic, False)
     check_training_keywords("zoo.fit", fit, model, keywords)
-    finetune_options = finetuning.make_finetune_options(
-        weights=finetuning.get_weights_name(weights), freeze=freeze,
-        head_layers=finetuning.make_head_layers(head_layers), pooling=pooling, feature_layer=feature_layer,
-        two_stage=two_stage, head_epochs=head_epochs,
-        backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
+    finetune_arguments = {
+        "weights": finetuning.get_weights_name(weights), "freeze": freeze,
+        "head_layers": finetuning.make_head_layers(head_layers), "pooling": pooling, "feature_layer": feature_layer,
+        "two_stage": two_stage, "head_epochs": head_epochs, "backbone_learning_rate": backbone_learning_rate,
+        "strategy": strategy, "preprocessing": preprocessing}
     if labels is not None:
         dataset = (dataset, labels)
     load_dataset = functools.partial(
@@ -193,7 +193,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
 
         custom_model.check_custom_model(model)
         refuse_catalogue_arguments(preset=preset, width=width, stem=None if stem == "auto" else stem,
-                                   weights=finetune_options and "pretrained weights")
+                                   **finetune_arguments)
         data = load_dataset(**custom_model.get_source_arguments(model))
         run_config = make_custom_run_config(custom_model.make_custom_model_config(model, data.info), data.info,
                                             overrides=keywords, **settings)
@@ -201,6 +201,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     model_info = registry.get_model_info(model)
     options, fields = split_keywords(model_info, keywords)
     width, options = apply_preset(model_info, preset, width, options)
+    finetune_options = finetuning.make_finetune_options(**finetune_arguments)
     backbone_weights = resolve_backbone_weights(model_info, finetune_options, width, stem, options)
     check_source_modality(model_info, dataset)  # before it is loaded
     data = load_dataset(**get_source_arguments(model_info, backbone_weights, options))

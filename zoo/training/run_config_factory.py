@@ -36,9 +36,10 @@ def check_training_keywords(name, function, model, keywords):
 
 
 def refuse_catalogue_arguments(**arguments):
-    """Raise UserError for the first {argument: value} whose value is not None: a custom model does not take it."""
+    """Raise UserError for the first {argument: value} that is given, other than None, False and (), to a custom model.
+    """
     for argument, value in arguments.items():
-        if value is not None:
+        if value is not None and value is not False and value != ():
             raise UserError(f"{argument} applies only to models of the catalogue, given by name, and the model given "
                             "is your own; leave it out")
 
