@@ -418,9 +418,16 @@ def share_softmax(logits):
     return softmax(layers.Dense(10)(softmax(logits)))
 
 
-def make_backbone():
+def make_backbone(layer_name=None):
     image = keras.Input((28, 28, 1))
-    return keras.Model(image, layers.Flatten()(layers.Conv2D(4, 5, strides=4, activation="relu")(image)))
+    return keras.Model(image, layers.Flatten()(layers.Conv2D(4, 5, strides=4, activation="relu",
+                                                             name=layer_name)(image)))
+
+
+def make_two_branches(*layer_names):
+    image = keras.Input((28, 28, 1))
+    return keras.Model(image, layers.Dense(10)(layers.Concatenate()(
+        [make_backbone(layer_name)(image) for layer_name in layer_names])))
 
 
 @pytest.mark.parametrize("make", [
@@ -466,6 +473,7 @@ def test_a_softmax_is_found_before_layers_without_effect(make, tmp_path):
                              layers.Flatten()),
      "pair 10 Dense(10)"),
     (lambda: make_functional(share_softmax), "softmax"),
+    (lambda: make_two_branches("conv", "conv"), "2 'conv' name"),
     (lambda: make_sequential(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
     (lambda: make_sequential(make_head(Twice()), layers.Dense(10)),
      "Twice @keras.saving.register_keras_serializable()"),
@@ -507,6 +515,7 @@ def test_the_message_names_the_argument_that_a_custom_model_does_not_take(keywor
     lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(), layers.Dense(10, activation="softmax")]),
     lambda: make_functional(keras.Sequential([layers.Input((10,)), layers.Dense(10), layers.Softmax()])),
     lambda: keras.Sequential([layers.Input((28, 28, 1)), make_functional(layers.Softmax())]),
+    lambda: make_two_branches("conv1", "conv2"),
 ])
 def test_nested_custom_models(make, tmp_path):
     run = zoo.fit(make(), "digits", limit=50, epochs=1, output_dir=tmp_path, name="own")

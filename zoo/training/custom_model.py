@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+from collections import Counter
 
 import keras
 import numpy as np
@@ -46,6 +47,10 @@ def check_custom_model(model):
                         "before an Embedding layer, and one output are required")
     with convert_saving_errors(model):
         model.get_config()
+    [(path, count)] = Counter(weight.path for weight in model.weights).most_common(1) or [("", 0)]
+    if count > 1:  # checkpoints have the weights by their paths
+        raise UserError(f"the model {model.name} has {count} layers called {path.split('/')[-2:][0]!r} in different nested "
+                        "models; give each layer a name of its own")
 
 
 def get_source_arguments(model):
