@@ -96,13 +96,26 @@ def nest(inner, **arguments):
         inner(layers.Rescaling(1 / 64, -2)(image), **arguments))))
 
 
-@pytest.mark.parametrize("kind", ["functional", "sequential", "in another"])
+class Inner(keras.Model):
+    """A functional model whose config has its own arguments."""
+
+    def __init__(self, first, *others, name):
+        image = keras.Input((16, 16, 1))
+        x = first(image)
+        for layer in others:
+            x = layer(x)
+        super().__init__(image, x, name=name)
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential", "class", "in another"])
 def test_nested_models_are_measured(kind):
     keras.utils.set_random_seed(0)
     parts = [layers.Conv2D(4, 3, name="conv"), layers.BatchNormalization(name="bn")]
     inner = keras.Sequential([layers.Input((16, 16, 1)), *parts], name="inner")
     if kind == "functional":
         inner = keras.Model(inner.inputs[0], inner.outputs[0], name="inner")
+    elif kind == "class":
+        inner = Inner(*parts, name="inner")
     elif kind == "in another":  # both have a layer of the same name
         inner = keras.Sequential([layers.Input((16, 16, 1)), inner, layers.BatchNormalization(name="bn")])
     split, model = split_of(40, 1), nest(inner)

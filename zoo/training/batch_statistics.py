@@ -87,7 +87,8 @@ def find_updated_norms(model):
 
     Not those that are frozen, or that are called, or are in a nested model that is called, with training=False.
     """
-    inference_only = {entry["name"] for entry in model.get_config()["layers"] if entry.get("inbound_nodes")
+    config = keras.Model(model.input, model.output).get_config()  # a subclass or Sequential has another one
+    inference_only = {entry["name"] for entry in config["layers"] if entry["inbound_nodes"]
                       and all(node["kwargs"].get("training") is False for node in entry["inbound_nodes"])}
     norms = []
     for layer in model.layers:
