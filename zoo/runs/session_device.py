@@ -13,8 +13,9 @@ def set_device(gpu=None, backend=None):
     """Select the GPUs and the backend of this process, before Keras is imported.
 
     Args:
-        gpu: as for `zoo.fit`: an index or a UUID, a list of them, "all", "auto" or "none" (the CPU).
-        backend: "tensorflow", "jax" or "torch".
+        gpu: as for `zoo.fit`: an index or a UUID, a list of them, "all", "auto" or "none" (the CPU); None selects only
+            the backend.
+        backend: "tensorflow", "jax" or "torch"; None: KERAS_BACKEND, or tensorflow.
 
     Raises:
         zoo.errors.UserError: Keras was already imported with another selection, or the GPU or backend is not found.
