@@ -404,6 +404,27 @@ def test_unknown_multiply_adds_are_not_zero(detail):
     assert "unknown" not in drawn("lenet5", detail).title and "unknown" not in words_in(drawn("lenet5", detail))
 
 
+def make_chain(*convolutions):
+    """Return the modules of a chain of layers, as (names, label of the first layer)."""
+    x = image = keras.Input((16, 16, 8), name="image")
+    for convolution in convolutions:
+        x = convolution(x)
+    modules = build_module_graph(summary.summarize_model(keras.Model(image, x))).modules[1:]
+    return [(module.names, module.fused_layers[0].label) for module in modules]
+
+
+@pytest.mark.parametrize("keywords, label", [
+    ({"dilation_rate": 2}, "3x3 conv, 8, dilation 2"), ({"dilation_rate": (1, 2)}, "3x3 conv, 8, dilation 1x2"),
+    ({"padding": "valid"}, "3x3 conv, 8"), ({"use_bias": False}, "3x3 conv, 8"), ({}, "3x3 conv, 8"),
+    ({"strides": 2}, "3x3 conv, 8 /2"), ({"strides": (1, 2)}, "3x3 conv, 8 /1x2"),
+    ({"strides": (2, 1)}, "3x3 conv, 8 /2x1")])
+def test_only_identical_convolutions_are_folded(keywords, label):
+    modules = make_chain(keras.layers.Conv2D(8, 3, padding="same", name="a"),
+                         keras.layers.Conv2D(8, 3, **{"padding": "same", **keywords}, name="b"))
+    expected = [(("a",), "3x3 conv, 8"), (("b",), label)] if keywords else [(("a", "b"), label)]
+    assert modules == expected
+
+
 def make_two_outputs(make_second):
     """Return a model with the outputs digit and make_second(the input of digit), which gap gives."""
     image = keras.Input((16, 16, 3), name="image")
