@@ -193,6 +193,14 @@ def test_grad_cam_needs_a_feature_map():
     check_text(str(error.value), "Grad-CAM", "mean", "4")
 
 
+def test_a_scaled_image_is_no_feature_map():
+    image = keras.Input((8, 8, 1), dtype="uint8")
+    x = layers.ZeroPadding2D(1)(layers.Normalization()(layers.Rescaling(1 / 255)(image)))
+    single, graph, _ = build_graph_and_scores(keras.Model(image, layers.Dense(3)(layers.Flatten()(x))), (8, 8, 1))
+    with pytest.raises(UserError, match="Grad-CAM"):
+        attribution.find_last_feature_map(single, graph)
+
+
 def test_occlusion_finds_the_only_pixel_that_counts():
     """The probability of class 1 is the brightness of the pixel at row 2, column 7; a gray patch covers it."""
     image = keras.Input((10, 10, 1), dtype="uint8")

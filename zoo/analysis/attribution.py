@@ -6,8 +6,10 @@ from keras import ops
 
 from zoo.analysis import feature_graph, features
 from zoo.analysis.gradients import compute_gradient
+from zoo.analysis.graph import get_layer_calls
 from zoo.analysis.output_activation import NON_LOGIT_ACTIVATIONS
 from zoo.errors import UserError
+from zoo.layers.preprocessing import RESCALING_LAYERS
 
 PATCH_VALUE = 128  # gray value of the occluding patch, in 0..255
 PATCHES_PER_SIDE = 5  # the patch's height and width are this fraction of the image's: 1 / 5
@@ -79,10 +81,19 @@ def grad_cam(model, graph, pixels, layer, class_indices):
 
 
 def find_last_feature_map(model, graph):
-    """Return the name of the last layer with a feature map, pooling excluded: the default layer of Grad-CAM."""
+    """Return the name of the last layer with a feature map, pooling excluded: the default layer of Grad-CAM.
+
+    The image, scaled or padded, is not a feature map: that depends on a layer with weights.
+    """
     class_names = {layer.name: type(layer).__name__ for layer in model.layers}
+    weighted_calls, weighted_names = set(), set()
+    for (name, call_index), call in get_layer_calls(model).items():
+        has_weights = call.layer is not None and bool(call.layer.weights) and call.class_name not in RESCALING_LAYERS
+        if has_weights or weighted_calls.intersection(call.input_calls):
+            weighted_calls.add((name, call_index))
+            weighted_names.add(name)
     layer_names = [name for name, tensor in graph.tensors.items()
-                   if feature_graph.is_feature_map(tensor.shape[1:]) and not any(
+                   if name in weighted_names and feature_graph.is_feature_map(tensor.shape[1:]) and not any(
                        excluded in class_names.get(name, "") for excluded in ("Pool", "Dropout", "Subsampling"))]
     if not layer_names:
         raise UserError(f"{model.name} has no layer whose output is a feature map, which Grad-CAM needs")
