@@ -93,6 +93,13 @@ def test_models_without_a_fixed_size_have_no_estimate():
     assert estimate_memory((8,), keras.Sequential([keras.Input((8,)), layers.Dense(3)])) is None
 
 
+def test_strings_have_no_estimate():
+    texts = keras.Input((1,), dtype="string", name="texts")
+    tokens = layers.TextVectorization(10, output_sequence_length=4, name="tokens")(texts)
+    model_summary = summary.summarize_model(keras.Model(texts, layers.Embedding(10, 3, name="embedding")(tokens)))
+    assert (model_summary.memory, model_summary.parameters) == (None, 30)
+
+
 # ------------------------------------------------------------------------------------------------- batches and limits
 
 def test_the_sums():

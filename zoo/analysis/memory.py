@@ -73,9 +73,10 @@ def _compute_max_batch_size(free_bytes, bytes_per_image):
 def estimate_memory(calls):
     """Return the MemoryEstimate of the model with the calls of `graph.get_layer_calls`.
 
-    None if a shape is not fixed, or if the model contains another model.
+    None if a shape is not fixed, if a tensor holds strings, or if the model contains another model.
     """
-    if any(None in call.shape or isinstance(call.layer, keras.Model) for call in calls.values()):
+    if any(None in call.shape or call.dtype == "string" or isinstance(call.layer, keras.Model)
+           for call in calls.values()):
         return None
     weights = {id(weight): weight for call in calls.values() if call.layer for weight in call.layer.weights}.values()
     tape = _MemoryTape(calls)

@@ -67,7 +67,7 @@ class ModelSummary:
     trainable_parameters: int
     multiply_adds: int
     uncounted_layers: tuple  # names of the layers whose multiply-adds are unknown
-    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, or a layer is a model
+    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, a tensor holds strings, or a layer is a model
 
 
 def summarize_model_config(model_config):
