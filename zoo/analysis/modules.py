@@ -25,7 +25,7 @@ LAYER_KINDS = {  # layer class: the kind that it is drawn as
                      "GlobalMaxPooling2D", "MaxPooling1D", "AveragePooling1D", "GlobalAveragePooling1D",
                      "GlobalMaxPooling1D"), "pool"),
     **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "LocalResponseNormalization",
-                     "Normalization", "Rescaling"), "normalization"),
+                     "Normalization", "Rescaling", "PixelScaling"), "normalization"),
     **dict.fromkeys(("Activation", "ReLU", "PReLU", "LeakyReLU", "ELU", "Softmax", "Maxout"), "activation"),
     **dict.fromkeys(("Concatenate", "Add", "ScaledAdd", "Multiply", "Average", "Maximum", "Highway", "Subtract"),
                     "merge"),
