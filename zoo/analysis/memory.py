@@ -20,8 +20,8 @@ import keras
 
 from zoo.analysis.layer_memory import compute_output_bytes, get_itemsize, get_layer_memory
 
-# values that the optimizer stores per trainable parameter; SGD with momentum
-OPTIMIZER_SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}
+# values that the optimizer stores per trainable parameter; SGD with momentum, RMSprop without, as in the recipes
+OPTIMIZER_SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "adadelta": 2}
 
 UPDATE_BUFFERS = 2  # values per trainable parameter during the optimizer's update
 ALLOCATOR_OVERHEAD = 1.2  # factor on the bytes of activations: measured with benchmarks/memory.py, not derived
