@@ -205,16 +205,33 @@ def letters(text):
     return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
 
 
+def check_words_fit_boxes(scene):
+    boxes = [item for item in scene.items if isinstance(item, Box) and item.name]
+    texts = [item for item in scene.items if isinstance(item, Text) and item.anchor == "middle"]
+    for box in boxes:
+        for text in texts:
+            if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
+                left, _, right, _ = letters(text)
+                assert box.x <= left and right <= box.x + box.width, text.text
+
+
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_words_fit_their_boxes(name):
     for detail in ("stages", "blocks", "layers"):
-        boxes = [item for item in drawn(name, detail).items if isinstance(item, Box) and item.name]
-        texts = [item for item in drawn(name, detail).items if isinstance(item, Text) and item.anchor == "middle"]
-        for box in boxes:
-            for text in texts:
-                if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
-                    left, _, right, _ = letters(text)
-                    assert box.x <= left and right <= box.x + box.width, text.text
+        check_words_fit_boxes(drawn(name, detail))
+
+
+@pytest.mark.parametrize("rankdir", ["TB", "LR"])
+def test_long_names_fit_their_boxes(rankdir):
+    image = keras.Input((16, 16, 3), name="image-of-a-plant-from-above")
+    x = keras.layers.GlobalAveragePooling2D(name="average-pooling-over-all-positions-of-the-map")(image)
+    x = keras.layers.Dense(9, name="hidden-layer-of-the-classifier-head")(x)
+    heads = [keras.layers.Dense(size, name=f"classifier-head-for-fine-grained-{name}")(x)
+             for name, size in (("species", 10), ("diseases", 4))]
+    for detail in ("stages", "blocks", "layers"):
+        scene = zoo.diagram(keras.Model(image, heads), detail=detail, rankdir=rankdir).scene
+        check_words_fit_boxes(scene)
+        assert any(text.startswith("classifier-head") for text in words_in(scene))
 
 
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
