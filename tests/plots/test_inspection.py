@@ -186,6 +186,21 @@ def test_grad_cam_of_means_is_the_class_activation_map():
     assert heatmaps == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
 
 
+def test_grad_cam_of_a_layer_called_twice_is_that_of_its_last_call():
+    """As if the two calls were two layers with the same weights."""
+    pixels, heatmaps = RANDOM.integers(0, 256, (8, 6, 3), np.uint8), []
+    first, second = (layers.Conv2D(3, 3, padding="same", name=name) for name in ("conv", "last"))
+    head = layers.Dense(4)
+    for last in (first, second):
+        image = keras.Input((8, 6, 3))
+        x = last(layers.ReLU()(first(image)))
+        model = keras.Model(image, head(layers.GlobalMaxPooling2D()(x)))
+        second.set_weights(first.get_weights()) if last is second else None
+        single, graph, _ = build_graph_and_scores(model, (8, 6, 3))
+        heatmaps.append(attribution.grad_cam(single, graph, pixels, last.name, [0, 1, 2, 3]))
+    assert heatmaps[0].any() and heatmaps[0] == pytest.approx(heatmaps[1], rel=1e-4, abs=1e-4)
+
+
 def test_grad_cam_needs_a_feature_map():
     single, graph, _ = build_graph_and_scores(make_averaging_model(), (8, 6, 3))
     with pytest.raises(UserError) as error:
