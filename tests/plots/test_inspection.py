@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -380,6 +381,17 @@ def test_gradients_of_every_network(name):
     for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):
         assert np.isfinite(kind).all() and len(kind) == 3
     assert view.saliency.max() > 0
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_letters_without_a_font_cause_no_warning(suffix, tmp_path):
+    model, _ = make_linear_model()
+    names = tuple(f"\ue000{index}" for index in range(5))  # of the private use area: no font has it
+    view = ImageInspection(InspectedModel(model, names, "sum", ""), np.zeros((4, 4, 3), np.uint8), "all", "black.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        inspection_plots.save_inspection_plot(view, "prediction", 4, tmp_path / f"a.{suffix}")
+    assert (tmp_path / f"a.{suffix}").stat().st_size > 1000
 
 
 def test_too_many_layers_for_one_figure():

@@ -194,4 +194,4 @@ def save_inspection_plot(inspection, plot_name, num_maps, path):
     """Write one of INSPECTION_PLOTS to `path`, .png, .pdf or .svg, atomically."""
     figure = plot_inspection(inspection, plot_name, num_maps)
     with atomic_write(path) as scratch:
-        figure.savefig(scratch)
+        figures.save_figure(figure, scratch)
