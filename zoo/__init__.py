@@ -270,8 +270,9 @@ def features(model, images, layers="stages"):
     >>> zoo.features(model, images, "conv1")["conv1"].shape
     """
     from zoo.analysis.features import compute_features
+    from zoo.data.array_labels import convert_to_array
 
-    return compute_features(model, images, layers)
+    return compute_features(model, convert_to_array(images, "images"), layers)
 
 
 def list_models():

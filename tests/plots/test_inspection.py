@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from helpers import check_text, slow_if_sibling
+from helpers import check_message, check_text, slow_if_sibling
 
 import zoo
 from zoo import registry
@@ -119,6 +119,12 @@ def test_a_layer_that_does_not_exist(layer_names, pins):
 def test_images_that_do_not_fit(images):
     with pytest.raises(UserError, match=r"8 ?x ?6 ?x ?3"):
         zoo.features(make_averaging_model(), images, "conv")
+
+
+def test_images_of_different_sizes():
+    with pytest.raises(UserError) as error:
+        zoo.features(make_averaging_model(), [np.zeros((8, 6, 3)), np.zeros((4, 6, 3))], "conv")
+    check_message(error.value, "images", "array")
 
 
 @pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
