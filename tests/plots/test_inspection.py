@@ -240,6 +240,19 @@ def test_occlusion_finds_the_only_pixel_that_counts():
     assert maps[0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_drop_of_a_patch_is_drawn_where_the_patch_was():
+    drops = np.zeros((2, 10, 9))  # for an image of 50 x 10: patches of 10 x 2 pixels, 40 / 9 and 1 pixels apart
+    drops[0, -1, -1] = 6
+    drops[1] = 3
+    corner, constant = attribution.average_over_patches(drops, (50, 10))
+    assert np.argwhere(corner).min(axis=0).tolist() == [40, 8] and corner[49, 9] == 6
+    # at row 40 there are three patches, which begin at 31, 36 and 40; at column 8 two, which begin at 7 and 8
+    assert corner[40, 8] == pytest.approx(6 / 3 / 2)
+    assert constant == pytest.approx(np.full((50, 10), 3))
+    view = inspect_network("lenet5")
+    assert view.occlusion_maps.shape == (3, 32, 32)
+
+
 def test_a_model_without_classes_has_no_attributions():
     model = zoo.build("lenet5", include_top=False)
     graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))

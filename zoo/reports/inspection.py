@@ -83,12 +83,12 @@ def _make_saliency_overlays(inspection):
 
 def _make_occlusion_overlays(inspection):
     occlusion, (patch_height, patch_width) = inspection.occlusion
-    for target, drop in zip(inspection.target_classes, occlusion, strict=True):
+    for target, drop, drop_map in zip(inspection.target_classes, occlusion, inspection.occlusion_maps, strict=True):
         label = inspection.get_class_name(target)
         description = (f"{label}: a gray patch of {patch_height}x{patch_width} pixels lowers the probability, "
                        f"{100 * inspection.probabilities[target]:.1f}%, by up to {100 * max(drop.max(), 0):.1f} "
                        "percentage points (orange: it falls, blue: it rises)")
-        yield label, description, colormaps.colorize_diverging(drop, inspection.image_size)
+        yield label, description, colormaps.colorize_diverging(drop_map, inspection.image_size)
 
 
 def _make_hypercolumn_overlay(inspection):
