@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from string import ascii_lowercase
 
 import keras
 import pytest
@@ -17,6 +18,7 @@ from zoo import registry
 from zoo.analysis import summary
 from zoo.analysis.modules import get_module_name, build_module_graph
 from zoo.diagrams.diagram import make_source_from_config, build_scene, draw_as_volumes
+from zoo.diagrams.filter_table import find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.scene import Box, Line, Polygon, Text
 from zoo.diagrams.theme import LIGHT
@@ -363,6 +365,21 @@ def test_a_letter_in_a_box_is_a_column_of_the_table():
     texts = texts_of("googlenet", "blocks")
     assert all(text in texts for text in ("1x1, a", "1x1, b", "3x3, c", "1x1, d", "5x5, e", "1x1, f"))
     assert not any(re.search(r"\d to \d", text) for text in texts)
+
+
+def test_more_columns_than_letters():
+    """Two modules of 28 parallel convolutions, each of which has another number of filters in the second module."""
+    x = keras.Input((4, 4, 3), name="image")
+    model_input = x
+    for module in (1, 2):
+        branches = [keras.layers.Conv2D(index + 40 * module + (index % 5) * module, 1, name=f"m{module}_{index:02}x")(x)
+                    for index in range(28)]
+        x = keras.layers.Concatenate(name=f"m{module}_out")(branches)
+    modules = build_module_graph(summary.summarize_model(keras.Model(model_input, x))).modules[1:]
+    columns = find_filter_columns(modules)
+    assert [column.letter for column in columns] == [*ascii_lowercase, "aa", "ab"]
+    assert sorted(name for column in columns for name in column.layer_names) == sorted(
+        layer.name for layer in modules[0].fused_layers if layer.kind == "convolution")
 
 
 def test_what_a_layer_is_called():

@@ -34,8 +34,15 @@ def find_filter_columns(modules):
     has_concatenation = any(layer.class_name == "Concatenate" for layer in modules[0].layers)
     is_inception = has_concatenation and all(headings) and len(set(headings)) == len(headings) > 1 \
         and any(heading.endswith("reduce") for heading in headings)
-    return tuple(FilterColumn(letter, tuple(names), filters, heading if is_inception else "")
-                 for letter, (filters, names), heading in zip(ascii_lowercase, names_by_filters.items(), headings))
+    return tuple(FilterColumn(_format_letter(index), tuple(names), filters, heading if is_inception else "")
+                 for index, ((filters, names), heading) in enumerate(zip(names_by_filters.items(), headings,
+                                                                         strict=True)))
+
+
+def _format_letter(index):
+    """Return the letter of a column: a to z, then aa, ab, ..., as in spreadsheets."""
+    prefix = _format_letter(index // 26 - 1) if index >= 26 else ""
+    return prefix + ascii_lowercase[index % 26]
 
 
 def _get_common_heading(names, fused_layers):
