@@ -312,6 +312,16 @@ def test_a_stage_shows_its_size_before_and_after_pooling():
     assert lines[4:] == ["2.81 M", "550 M"]
 
 
+@pytest.mark.parametrize("after_pool, sizes", [
+    ((), ["8x8x4", "4x4x4"]), ((keras.layers.Dropout(0.5, name="drop"),), ["8x8x4", "4x4x4"]),
+    ((keras.layers.UpSampling2D(name="up"),), ["8x8x4"]), ((keras.layers.ZeroPadding2D(name="pad"),), ["6x6x4"])])
+def test_a_stage_ends_with_a_pool_only_where_its_size_stays(after_pool, sizes):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1, name="conv"),
+                              keras.layers.MaxPooling2D(name="pool"), *after_pool])
+    assert [text for text in words_in(zoo.diagram(model, detail="stages").scene)
+            if re.fullmatch(r"\d+x\d+x4", text)] == sizes
+
+
 GOOGLENET_TABLE = """3a 64 96 128 16 32 32
 3b 128 128 192 32 96 64
 4a 192 96 208 16 48 64
