@@ -28,7 +28,7 @@ def render_inspection_page(inspection, num_maps):
         kinds.setdefault(overlay["kind"], []).append((index, overlay["label"]))
     height, width = inspection.image_size
     return render_template("zoo.reports", "inspection.html", title=f"Inspection of {inspection.inspected_model.title}",
-                           note=inspection.inspected_model.note, is_random="RANDOM" in inspection.inspected_model.note,
+                           note=inspection.inspected_model.note, is_random=inspection.inspected_model.is_random,
                            source=inspection.source, image=to_png_uri(inspection.image), width=width, height=height,
                            prediction=get_prediction(inspection), kinds=kinds, missing=missing,
                            layers=[maps.name for maps in inspection.feature_maps], filters=filters,
