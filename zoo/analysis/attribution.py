@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.analysis import feature_graph, features
+from zoo.analysis.classification_metrics import softmax
 from zoo.analysis.gradients import compute_gradient
 from zoo.analysis.graph import get_layer_calls
 from zoo.analysis.output_activation import NON_LOGIT_ACTIVATIONS
@@ -141,5 +142,4 @@ def to_probabilities(scores):
     """Return the softmax of scores (n, classes); scores that already are probabilities are returned unchanged."""
     if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         return scores
-    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    return softmax(scores)

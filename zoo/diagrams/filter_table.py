@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 ROW_HEIGHT, COLUMN_GAP, TOP_MARGIN = 11.0, 9.0, 8.0
 

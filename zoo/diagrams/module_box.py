@@ -2,8 +2,9 @@
 
 from zoo.diagrams.module_detail import MAX_LINE_WIDTH, STRIPE_HEIGHT, has_detail, draw_stripes, format_layers
 from zoo.diagrams.scene import Box, Text
-from zoo.diagrams.theme import FONT_SIZE, format_costs, format_shape
+from zoo.diagrams.theme import FONT_SIZE, format_costs
 from zoo.plots.text_layout import estimate_text_width, truncate_text
+from zoo.utils.text import format_shape
 
 BOX_PADDING = 8.0  # beside the text of a box, both sides together
 BOX_WIDTH = MAX_LINE_WIDTH + BOX_PADDING
