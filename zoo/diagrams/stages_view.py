@@ -180,9 +180,9 @@ def format_stage_shape(stage):
 
 
 def find_aux_positions(aux_modules, stages):
-    """Return {stage index: [(module, position)]} of auxiliary classifiers and other outputs at the last stage they read.
+    """Return {stage index: [(module, position)]} of auxiliary classifiers and other outputs.
 
-    A position is where along the stage they branch off, as a fraction. Those that read no stage are at the last.
+    They are at the last stage that they read, or at the last of all; a position is where along it, as a fraction.
     """
     positions = {index: [] for index in range(len(stages))}
     for module in aux_modules:
