@@ -176,7 +176,7 @@ def test_an_existing_file_is_unchanged_after_a_failure(run, tmp_path, capsys):
 @pytest.mark.parametrize("arguments, pins", [
     (["--format", "onxx"], ("'onxx'", "'onnx'")), (["--format", "keras", "--checkpoint", "first"], ("'first'",)),
     (["--format", "keras", "-o", "out.h5"], ("keras", ".keras", "'out.h5'")),
-    (["--format", "saved_model", "-o", "."], (".",)),
+    (["--format", "saved_model", "-o", "."], (".", "--output")),
     (["--format", "keras", "-o", "no/where.keras"], ("no",)),
     (["--format", "keras", "--checkpoint", "last"], ("'last'",)),
     (["--format", "litert", "--backend", "jax"], ("TensorFlow",) if find_spec("jax") else ("jax",)),

@@ -26,6 +26,7 @@ PACKAGE = Path(zoo.__file__).parent
      "give --initializer he_normal, or --model-option batch_norm=true"),
     ("give name='my run'", "give --name 'my run'"),
     ("try width=0.5.", "try --width 0.5."),
+    ("give another output=...", "give another --output"),
     ("omit rankdir=..., or use style='boxes'", "omit --rankdir, or use --style boxes"),
     ("start with host_index=0; hosts='slurm' requires srun", "start with --host-index 0; --hosts slurm requires srun"),
     ("--set batch_size=3 and --model-option scale=true", "--set batch_size=3 and --model-option scale=true"),
@@ -36,15 +37,16 @@ def test_a_keyword_becomes_a_flag(message, expected):
 
 
 def find_flags_in_errors(code):
-    """Yield the texts with a flag, such as --gpu, of the UserErrors that a module raises."""
+    """Yield the texts with a flag, such as --gpu or -o, of the UserErrors that a module raises."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
             yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant)
-                        and isinstance(part.value, str) and re.search(r"(?<![\w-])--[a-z]", part.value))
+                        and isinstance(part.value, str) and re.search(r"(?<![\w-])-(-[a-z]|[a-z]\b)", part.value))
 
 
 def test_errors_below_the_command_line_name_keywords():
     assert [*find_flags_in_errors("raise UserError(f'{x}; give --gpu')")] == ["; give --gpu"]
+    assert [*find_flags_in_errors("raise UserError('a -o b')")] == ["a -o b"]
     files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "cli" and path.name != "__main__.py"]
     assert len(files) > 100
     assert {path: texts for path in files if (texts := [*find_flags_in_errors(path.read_text("utf-8"))])} == {}

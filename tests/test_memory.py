@@ -1,8 +1,10 @@
 """The memory that zoo.analysis.memory estimates: tiny models by hand, and every network."""
 
 import math
+from dataclasses import replace
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 from helpers import check_text, slow_if_sibling
@@ -11,9 +13,11 @@ from test_model_summary import NETWORKS, describe_cached, summarize_layers
 import zoo
 from zoo.analysis import summary
 from zoo.analysis.layer_memory import LAYER_MEMORY_RULES
-from zoo.analysis.memory import MemoryEstimate
+from zoo.analysis.memory import OPTIMIZER_SLOTS, MemoryEstimate
 from zoo.errors import UserError
 from zoo.layers import LocalResponseNormalization
+from zoo.training import optimizers, recipes
+from zoo.training.recipe import Recipe
 
 GIB = 2**30
 
@@ -93,6 +97,13 @@ def test_models_without_a_fixed_size_have_no_estimate():
     assert estimate_memory((8,), keras.Sequential([keras.Input((8,)), layers.Dense(3)])) is None
 
 
+def test_strings_have_no_estimate():
+    texts = keras.Input((1,), dtype="string", name="texts")
+    tokens = layers.TextVectorization(10, output_sequence_length=4, name="tokens")(texts)
+    model_summary = summary.summarize_model(keras.Model(texts, layers.Embedding(10, 3, name="embedding")(tokens)))
+    assert (model_summary.memory, model_summary.parameters) == (None, 30)
+
+
 # ------------------------------------------------------------------------------------------------- batches and limits
 
 def test_the_sums():
@@ -101,6 +112,14 @@ def test_the_sums():
     assert memory.estimate_training(10) == 1000 + 800 * (1 + 1 + 2) + 1200
     assert memory.estimate_training(10, "adam") == memory.estimate_training(10) + 800
     assert memory.estimate_inference(1) == 1000 + 2 * 500 and memory.estimate_inference(100) == 1000 + 3600
+
+
+@pytest.mark.parametrize("name", OPTIMIZER_SLOTS)
+def test_the_values_that_an_optimizer_stores(name):
+    optimizer = optimizers.make_optimizer(replace(Recipe(), optimizer=name, **recipes.OPTIMIZER_DEFAULTS[name]), 1)
+    parameter = keras.Variable(np.zeros((3, 5)))
+    optimizer.build([parameter])
+    assert sum(tuple(variable.shape) == (3, 5) for variable in optimizer.variables) == OPTIMIZER_SLOTS[name]
 
 
 @pytest.mark.parametrize("limit", [10, 2000, 4200, 4319, 4320, 5000, 123_456])

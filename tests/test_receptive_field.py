@@ -6,7 +6,10 @@ from helpers import slow_if_sibling
 from keras import layers
 from test_model_summary import NETWORKS, describe_cached, summarize_layers
 
+from zoo import layers as zoo_layers
 from zoo.analysis import summary
+from zoo.analysis.layer_memory import LAYER_MEMORY_RULES
+from zoo.analysis.receptive_field import WINDOW_FINDERS
 from zoo.layers import (
     CeilAveragePooling2D,
     CeilMaxPooling2D,
@@ -145,3 +148,16 @@ def test_every_layer_of_every_network_is_known(name):
                 assert 0 < field and stride in (1, 2, 4, 8, 16, 32)
             else:
                 assert (layer["receptive_field"], layer["output_stride"]) == WHOLE_IMAGE
+
+
+def test_pixel_scaling_is_pixelwise():
+    scaling = zoo_layers.PixelScaling([1 / 255] * 3, [0.0] * 3, "bgr", name="scaling")
+    assert compute_last_field((9, 9, 3), scaling, layers.Conv2D(2, 3, 2, name="conv")) == ((3, 3), (2, 2))
+
+
+@pytest.mark.parametrize("name", [name for name in zoo_layers.__all__ if name != "scaled_tanh"])
+def test_every_layer_of_zoo_is_known(name):
+    layer_class = getattr(zoo_layers, name)
+    tables = [WINDOW_FINDERS] * (name not in ("RBF", "SpatialPyramidPooling2D"))  # these two give vectors
+    for table in (*tables, LAYER_MEMORY_RULES):
+        assert any(layer_class in (key if isinstance(key, tuple) else (key,)) for key in table)

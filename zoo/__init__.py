@@ -42,7 +42,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         classes: number of classes; default: the paper's.
         include_top: if False, leave out the classification head and return the features,
             (n, height, width, channels), or of texts (n, length, channels).
-        pooling: global pooling of the features if `include_top=False`: None, "avg" or "max"; the last two give
+        pooling: global pooling of the features, only with `include_top=False`: None, "avg" or "max"; the last two give
             (n, channels).
         weights: None for random weights; "imagenet" for the weights that Keras publishes (for the VGGs,
             inception_v3, inception_resnet_v2, xception, and ResNet-50, 101 and 152, v1 and v2); "cifar10" or "mnist"
@@ -72,12 +72,10 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     >>> model = zoo.build("resnet34", input_shape=(32, 32, 3), classes=10)
     """
     from zoo import registry
-    from zoo.errors import UserError
 
     _check_options(build, name, options)
     model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
-    if aux and not include_top:
-        raise UserError("auxiliary classifiers belong to the top; use aux=False with include_top=False")
+    registry.check_top(model_config.model_info, include_top, pooling, aux, options)
     if weights is not None:
         from zoo.weights import sources
 
@@ -270,8 +268,9 @@ def features(model, images, layers="stages"):
     >>> zoo.features(model, images, "conv1")["conv1"].shape
     """
     from zoo.analysis.features import compute_features
+    from zoo.data.array_labels import convert_to_array
 
-    return compute_features(model, images, layers)
+    return compute_features(model, convert_to_array(images, "images"), layers)
 
 
 def list_models():

@@ -68,6 +68,23 @@ def resolve_model_config(name, input_shape=None, classes=None, width=None, stem=
                        _resolve_options(model_info, options or {}), aux)
 
 
+def check_top(model_info, include_top, pooling, aux, options):
+    """Raise UserError for an argument of `zoo.build` that has no effect with this value of `include_top`.
+
+    options: the model options that the user gives, {name: value}.
+    """
+    if include_top:
+        if pooling is not None:
+            raise UserError(f"pooling={pooling!r} is only for include_top=False, where it is None, 'avg' or 'max'; the "
+                            "model with its top has the paper's pooling; omit it, or give include_top=False")
+        return
+    if aux:
+        raise UserError("auxiliary classifiers belong to the top; use aux=False with include_top=False")
+    for name in options:
+        if name not in model_info.backbone_options:
+            raise UserError(f"{model_info.name}'s {name} belongs to the top; omit {name}=..., or include_top=False")
+
+
 def get_default_shape(model_info):
     """Return the shape that the samples of a folder are brought to for training from scratch.
 

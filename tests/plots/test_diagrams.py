@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from string import ascii_lowercase
 
 import keras
 import pytest
@@ -17,6 +18,7 @@ from zoo import registry
 from zoo.analysis import summary
 from zoo.analysis.modules import get_module_name, build_module_graph
 from zoo.diagrams.diagram import make_source_from_config, build_scene, draw_as_volumes
+from zoo.diagrams.filter_table import find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.scene import Box, Line, Polygon, Text
 from zoo.diagrams.theme import LIGHT
@@ -205,16 +207,33 @@ def letters(text):
     return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
 
 
+def check_words_fit_boxes(scene):
+    boxes = [item for item in scene.items if isinstance(item, Box) and item.name]
+    texts = [item for item in scene.items if isinstance(item, Text) and item.anchor == "middle"]
+    for box in boxes:
+        for text in texts:
+            if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
+                left, _, right, _ = letters(text)
+                assert box.x <= left and right <= box.x + box.width, text.text
+
+
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_words_fit_their_boxes(name):
     for detail in ("stages", "blocks", "layers"):
-        boxes = [item for item in drawn(name, detail).items if isinstance(item, Box) and item.name]
-        texts = [item for item in drawn(name, detail).items if isinstance(item, Text) and item.anchor == "middle"]
-        for box in boxes:
-            for text in texts:
-                if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
-                    left, _, right, _ = letters(text)
-                    assert box.x <= left and right <= box.x + box.width, text.text
+        check_words_fit_boxes(drawn(name, detail))
+
+
+@pytest.mark.parametrize("rankdir", ["TB", "LR"])
+def test_long_names_fit_their_boxes(rankdir):
+    image = keras.Input((16, 16, 3), name="image-of-a-plant-from-above")
+    x = keras.layers.GlobalAveragePooling2D(name="average-pooling-over-all-positions-of-the-map")(image)
+    x = keras.layers.Dense(9, name="hidden-layer-of-the-classifier-head")(x)
+    heads = [keras.layers.Dense(size, name=f"classifier-head-for-fine-grained-{name}")(x)
+             for name, size in (("species", 10), ("diseases", 4))]
+    for detail in ("stages", "blocks", "layers"):
+        scene = zoo.diagram(keras.Model(image, heads), detail=detail, rankdir=rankdir).scene
+        check_words_fit_boxes(scene)
+        assert any(text.startswith("classifier-head") for text in words_in(scene))
 
 
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
@@ -293,6 +312,16 @@ def test_a_stage_shows_its_size_before_and_after_pooling():
     assert lines[4:] == ["2.81 M", "550 M"]
 
 
+@pytest.mark.parametrize("after_pool, sizes", [
+    ((), ["8x8x4", "4x4x4"]), ((keras.layers.Dropout(0.5, name="drop"),), ["8x8x4", "4x4x4"]),
+    ((keras.layers.UpSampling2D(name="up"),), ["8x8x4"]), ((keras.layers.ZeroPadding2D(name="pad"),), ["6x6x4"])])
+def test_a_stage_ends_with_a_pool_only_where_its_size_stays(after_pool, sizes):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1, name="conv"),
+                              keras.layers.MaxPooling2D(name="pool"), *after_pool])
+    assert [text for text in words_in(zoo.diagram(model, detail="stages").scene)
+            if re.fullmatch(r"\d+x\d+x4", text)] == sizes
+
+
 GOOGLENET_TABLE = """3a 64 96 128 16 32 32
 3b 128 128 192 32 96 64
 4a 192 96 208 16 48 64
@@ -346,6 +375,21 @@ def test_a_letter_in_a_box_is_a_column_of_the_table():
     texts = texts_of("googlenet", "blocks")
     assert all(text in texts for text in ("1x1, a", "1x1, b", "3x3, c", "1x1, d", "5x5, e", "1x1, f"))
     assert not any(re.search(r"\d to \d", text) for text in texts)
+
+
+def test_more_columns_than_letters():
+    """Two modules of 28 parallel convolutions, each of which has another number of filters in the second module."""
+    x = keras.Input((4, 4, 3), name="image")
+    model_input = x
+    for module in (1, 2):
+        branches = [keras.layers.Conv2D(index + 40 * module + (index % 5) * module, 1, name=f"m{module}_{index:02}x")(x)
+                    for index in range(28)]
+        x = keras.layers.Concatenate(name=f"m{module}_out")(branches)
+    modules = build_module_graph(summary.summarize_model(keras.Model(model_input, x))).modules[1:]
+    columns = find_filter_columns(modules)
+    assert [column.letter for column in columns] == [*ascii_lowercase, "aa", "ab"]
+    assert sorted(name for column in columns for name in column.layer_names) == sorted(
+        layer.name for layer in modules[0].fused_layers if layer.kind == "convolution")
 
 
 def test_what_a_layer_is_called():
@@ -402,6 +446,27 @@ def test_unknown_multiply_adds_are_not_zero(detail):
     (tooltip,) = [item.tooltip for item in scene.items if isinstance(item, Box) and item.name == "conv1"]
     assert "224 parameters, unknown multiply-adds" in tooltip
     assert "unknown" not in drawn("lenet5", detail).title and "unknown" not in words_in(drawn("lenet5", detail))
+
+
+def make_chain(*convolutions):
+    """Return the modules of a chain of layers, as (names, label of the first layer)."""
+    x = image = keras.Input((16, 16, 8), name="image")
+    for convolution in convolutions:
+        x = convolution(x)
+    modules = build_module_graph(summary.summarize_model(keras.Model(image, x))).modules[1:]
+    return [(module.names, module.fused_layers[0].label) for module in modules]
+
+
+@pytest.mark.parametrize("keywords, label", [
+    ({"dilation_rate": 2}, "3x3 conv, 8, dilation 2"), ({"dilation_rate": (1, 2)}, "3x3 conv, 8, dilation 1x2"),
+    ({"padding": "valid"}, "3x3 conv, 8"), ({"use_bias": False}, "3x3 conv, 8"), ({}, "3x3 conv, 8"),
+    ({"strides": 2}, "3x3 conv, 8 /2"), ({"strides": (1, 2)}, "3x3 conv, 8 /1x2"),
+    ({"strides": (2, 1)}, "3x3 conv, 8 /2x1")])
+def test_only_identical_convolutions_are_folded(keywords, label):
+    modules = make_chain(keras.layers.Conv2D(8, 3, padding="same", name="a"),
+                         keras.layers.Conv2D(8, 3, **{"padding": "same", **keywords}, name="b"))
+    expected = [(("a",), "3x3 conv, 8"), (("b",), label)] if keywords else [(("a", "b"), label)]
+    assert modules == expected
 
 
 def make_two_outputs(make_second):

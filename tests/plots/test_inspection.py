@@ -5,13 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from helpers import check_text, slow_if_sibling
+from helpers import check_message, check_text, slow_if_sibling
 
 import zoo
 from zoo import registry
@@ -120,6 +121,12 @@ def test_images_that_do_not_fit(images):
         zoo.features(make_averaging_model(), images, "conv")
 
 
+def test_images_of_different_sizes():
+    with pytest.raises(UserError) as error:
+        zoo.features(make_averaging_model(), [np.zeros((8, 6, 3)), np.zeros((4, 6, 3))], "conv")
+    check_message(error.value, "images", "array")
+
+
 @pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
                                    keras.Sequential([keras.Input((4,)), layers.Dense(2)])])
 def test_models_that_cannot_be_inspected(model):
@@ -186,11 +193,34 @@ def test_grad_cam_of_means_is_the_class_activation_map():
     assert heatmaps == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
 
 
+def test_grad_cam_of_a_layer_called_twice_is_that_of_its_last_call():
+    """As if the two calls were two layers with the same weights."""
+    pixels, heatmaps = RANDOM.integers(0, 256, (8, 6, 3), np.uint8), []
+    first, second = (layers.Conv2D(3, 3, padding="same", name=name) for name in ("conv", "last"))
+    head = layers.Dense(4)
+    for last in (first, second):
+        image = keras.Input((8, 6, 3))
+        x = last(layers.ReLU()(first(image)))
+        model = keras.Model(image, head(layers.GlobalMaxPooling2D()(x)))
+        second.set_weights(first.get_weights()) if last is second else None
+        single, graph, _ = build_graph_and_scores(model, (8, 6, 3))
+        heatmaps.append(attribution.grad_cam(single, graph, pixels, last.name, [0, 1, 2, 3]))
+    assert heatmaps[0].any() and heatmaps[0] == pytest.approx(heatmaps[1], rel=1e-4, abs=1e-4)
+
+
 def test_grad_cam_needs_a_feature_map():
     single, graph, _ = build_graph_and_scores(make_averaging_model(), (8, 6, 3))
     with pytest.raises(UserError) as error:
         attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
     check_text(str(error.value), "Grad-CAM", "mean", "4")
+
+
+def test_a_scaled_image_is_no_feature_map():
+    image = keras.Input((8, 8, 1), dtype="uint8")
+    x = layers.ZeroPadding2D(1)(layers.Normalization()(layers.Rescaling(1 / 255)(image)))
+    single, graph, _ = build_graph_and_scores(keras.Model(image, layers.Dense(3)(layers.Flatten()(x))), (8, 8, 1))
+    with pytest.raises(UserError, match="Grad-CAM"):
+        attribution.find_last_feature_map(single, graph)
 
 
 def test_occlusion_finds_the_only_pixel_that_counts():
@@ -208,6 +238,19 @@ def test_occlusion_finds_the_only_pixel_that_counts():
     expected = np.zeros((9, 9))
     expected[1:3, 6:8] = 1  # rows 1 or 2 and columns 6 or 7 are where such a patch begins
     assert maps[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_drop_of_a_patch_is_drawn_where_the_patch_was():
+    drops = np.zeros((2, 10, 9))  # for an image of 50 x 10: patches of 10 x 2 pixels, 40 / 9 and 1 pixels apart
+    drops[0, -1, -1] = 6
+    drops[1] = 3
+    corner, constant = attribution.average_over_patches(drops, (50, 10))
+    assert np.argwhere(corner).min(axis=0).tolist() == [40, 8] and corner[49, 9] == 6
+    # at row 40 there are three patches, which begin at 31, 36 and 40; at column 8 two, which begin at 7 and 8
+    assert corner[40, 8] == pytest.approx(6 / 3 / 2)
+    assert constant == pytest.approx(np.full((50, 10), 3))
+    view = inspect_network("lenet5")
+    assert view.occlusion_maps.shape == (3, 32, 32)
 
 
 def test_a_model_without_classes_has_no_attributions():
@@ -357,6 +400,17 @@ def test_gradients_of_every_network(name):
     for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):
         assert np.isfinite(kind).all() and len(kind) == 3
     assert view.saliency.max() > 0
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_letters_without_a_font_cause_no_warning(suffix, tmp_path):
+    model, _ = make_linear_model()
+    names = tuple(f"\ue000{index}" for index in range(5))  # of the private use area: no font has it
+    view = ImageInspection(InspectedModel(model, names, "sum", ""), np.zeros((4, 4, 3), np.uint8), "all", "black.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        inspection_plots.save_inspection_plot(view, "prediction", 4, tmp_path / f"a.{suffix}")
+    assert (tmp_path / f"a.{suffix}").stat().st_size > 1000
 
 
 def test_too_many_layers_for_one_figure():

@@ -65,6 +65,13 @@ def test_the_page_loads_nothing_and_has_no_untrusted_element(page_path):
     assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
 
 
+@pytest.mark.parametrize("is_random", [False, True])
+def test_random_weights_are_marked_by_their_field(is_random):
+    subject = InspectedModel(make_model(), None, "toy", "trained on RANDOM dots", is_random)
+    page = inspection.render_inspection_page(ImageInspection(subject, np.zeros((12, 16, 1), np.uint8), ["fc"], ""), 8)
+    assert ('class="untrained"' in page) is is_random
+
+
 def middle(browser, selector):
     return browser.value(f"""(() => {{
         const element = document.querySelector({json.dumps(selector)});

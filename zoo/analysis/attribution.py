@@ -5,9 +5,12 @@ import numpy as np
 from keras import ops
 
 from zoo.analysis import feature_graph, features
+from zoo.analysis.classification_metrics import softmax
 from zoo.analysis.gradients import compute_gradient
+from zoo.analysis.graph import get_layer_calls
 from zoo.analysis.output_activation import NON_LOGIT_ACTIVATIONS
 from zoo.errors import UserError
+from zoo.layers.preprocessing import RESCALING_LAYERS
 
 PATCH_VALUE = 128  # gray value of the occluding patch, in 0..255
 PATCHES_PER_SIDE = 5  # the patch's height and width are this fraction of the image's: 1 / 5
@@ -79,10 +82,19 @@ def grad_cam(model, graph, pixels, layer, class_indices):
 
 
 def find_last_feature_map(model, graph):
-    """Return the name of the last layer with a feature map, pooling excluded: the default layer of Grad-CAM."""
+    """Return the name of the last layer with a feature map, pooling excluded: the default layer of Grad-CAM.
+
+    The image, scaled or padded, is not a feature map: that depends on a layer with weights.
+    """
     class_names = {layer.name: type(layer).__name__ for layer in model.layers}
+    weighted_calls, weighted_names = set(), set()
+    for (name, call_index), call in get_layer_calls(model).items():
+        has_weights = call.layer is not None and bool(call.layer.weights) and call.class_name not in RESCALING_LAYERS
+        if has_weights or weighted_calls.intersection(call.input_calls):
+            weighted_calls.add((name, call_index))
+            weighted_names.add(name)
     layer_names = [name for name, tensor in graph.tensors.items()
-                   if feature_graph.is_feature_map(tensor.shape[1:]) and not any(
+                   if name in weighted_names and feature_graph.is_feature_map(tensor.shape[1:]) and not any(
                        excluded in class_names.get(name, "") for excluded in ("Pool", "Dropout", "Subsampling"))]
     if not layer_names:
         raise UserError(f"{model.name} has no layer whose output is a feature map, which Grad-CAM needs")
@@ -96,22 +108,38 @@ def occlusion(score_model, pixels, class_indices):
     shape is (height, width) in pixels. A side of the patch is 1 / PATCHES_PER_SIDE of that of the image; up to
     POSITIONS_PER_SIDE positions are evenly spaced along each side. Zeiler and Fergus 2014, arXiv:1311.2901, 4.2.
     """
-    height, width, _ = pixels.shape
-    patch_shape = [max(1, round(size / PATCHES_PER_SIDE)) for size in (height, width)]
-    row_starts, column_starts = (np.unique(np.linspace(0, size - patch, POSITIONS_PER_SIDE).round().astype(int))
-                                 for size, patch in zip((height, width), patch_shape, strict=True))
+    (row_starts, patch_height), (column_starts, patch_width) = map(find_patches, pixels.shape[:2])
     occluded = np.repeat(np.float32(pixels)[None], 1 + len(row_starts) * len(column_starts), axis=0)
     for index, (row, column) in enumerate(((row, column) for row in row_starts for column in column_starts), start=1):
-        occluded[index, row : row + patch_shape[0], column : column + patch_shape[1]] = PATCH_VALUE
+        occluded[index, row : row + patch_height, column : column + patch_width] = PATCH_VALUE
     (scores,) = features.predict_in_batches(score_model, occluded)
     probabilities = to_probabilities(scores)[:, class_indices].T
     drops = probabilities[:, :1] - probabilities[:, 1:]
-    return drops.reshape(-1, len(row_starts), len(column_starts)), tuple(patch_shape)
+    return drops.reshape(-1, len(row_starts), len(column_starts)), (patch_height, patch_width)
+
+
+def find_patches(size):
+    """Return where the patches along a side of `size` pixels start, and how many pixels each covers."""
+    patch_size = max(1, round(size / PATCHES_PER_SIDE))
+    return np.unique(np.linspace(0, size - patch_size, POSITIONS_PER_SIDE).round().astype(int)), patch_size
+
+
+def average_over_patches(drops, shape):
+    """Return the drops of `occlusion` (k, rows, columns) as (k, *shape): for each pixel, the mean of its patches.
+
+    shape: (height, width) of the image. The patches overlap, and all together cover it.
+    """
+    weights = []  # (positions, pixels) of rows and columns: each patch has the same weight for a pixel that it covers
+    for size in shape:
+        starts, patch_size = find_patches(size)
+        pixels = np.arange(size)
+        is_covered = (pixels >= starts[:, None]) & (pixels < starts[:, None] + patch_size)
+        weights.append(is_covered / is_covered.sum(axis=0))
+    return np.einsum("krc,rh,cw->khw", drops, *weights)
 
 
 def to_probabilities(scores):
     """Return the softmax of scores (n, classes); scores that already are probabilities are returned unchanged."""
     if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         return scores
-    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    return softmax(scores)

@@ -8,6 +8,13 @@ MAX_ABSENT_CLASSES_SHOWN = 10  # names listed of classes without images
 METRIC_NAMES = ("precision", "recall", "f1")
 
 
+def softmax(logits):
+    """Return the probabilities float32 (n, classes) of logits (n, classes), computed in float64."""
+    logits = logits.astype(np.float64)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
 def compute_classification_metrics(predictions, labels, class_names, plural="images"):
     """Return the metrics of each class and their macro averages, as plain numbers for JSON.
 

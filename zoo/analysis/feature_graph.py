@@ -1,6 +1,7 @@
 """The feature graph of a functional Keras model: the output of each layer, and the scores before the softmax."""
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass
 
 import keras
@@ -50,15 +51,18 @@ def select_main_output(model):
 def build_feature_graph(model, shape, perturbation=None):
     """Return the FeatureGraph of a model from `select_main_output`, for images of `shape` (height, width, channels).
 
-    perturbation: (layer name, its tensor in a FeatureGraph of the same shape), to add an input to that layer's output.
+    perturbation: (layer name, its tensor in a FeatureGraph of the same shape), to add an input to that layer's output,
+        the last one of several.
     """
     perturbed_name, perturbed_tensor = perturbation or (None, None)
     inputs = [layers.Input(shape, dtype="float32"), *([_make_input_like(perturbed_tensor)] if perturbation else [])]
-    tensors, last_calls = {}, {}
+    keys_by_layer = group_by_layer(get_layer_calls(model))
+    tensors, last_calls, num_calls = {}, {}, Counter()
 
     def call_layer(operation, *args, **kwargs):
         output = operation(*args, **kwargs)
-        if operation.name == perturbed_name:
+        num_calls[operation.name] += 1
+        if operation.name == perturbed_name and num_calls[perturbed_name] == len(keys_by_layer[perturbed_name]):
             output = output + inputs[1]
         last_calls[operation.name] = operation, args, kwargs
         tensors[operation.name] = keras.tree.flatten(output)[0]
@@ -70,10 +74,9 @@ def build_feature_graph(model, shape, perturbation=None):
                                      input_tensors=inputs, clone_function=lambda layer: layer,
                                      call_function=call_layer)
     activation = find_output_activation(model)[1]
-    layer_names = [*group_by_layer(get_layer_calls(model))]
-    scores = _compute_logits(model, layer_names, last_calls) if activation == "softmax" else clone.outputs[0]
+    scores = _compute_logits(model, [*keys_by_layer], last_calls) if activation == "softmax" else clone.outputs[0]
     return FeatureGraph(inputs[0], inputs[1] if perturbation else None,
-                        {name: tensors[name] for name in layer_names if name in tensors}, scores, activation)
+                        {name: tensors[name] for name in keys_by_layer if name in tensors}, scores, activation)
 
 
 def _compute_logits(model, layer_names, last_calls):

@@ -20,6 +20,7 @@ from zoo.layers import (
     Highway,
     LocalResponseNormalization,
     Maxout,
+    PixelScaling,
     ScaledAdd,
     SparseConv2D,
     SpatialPyramidPooling2D,
@@ -146,5 +147,5 @@ LAYER_MEMORY_RULES = {
     (layers.Concatenate, layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D,
      layers.Rescaling, layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D,
      layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D, CeilAveragePooling2D,
-     ChannelPadding, layers.InputLayer): LayerMemory(),
+     ChannelPadding, PixelScaling, layers.InputLayer): LayerMemory(),
 }

@@ -20,8 +20,8 @@ import keras
 
 from zoo.analysis.layer_memory import compute_output_bytes, get_itemsize, get_layer_memory
 
-# values that the optimizer stores per trainable parameter; SGD with momentum
-OPTIMIZER_SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}
+# values that the optimizer stores per trainable parameter; SGD with momentum, RMSprop without, as in the recipes
+OPTIMIZER_SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "adadelta": 2}
 
 UPDATE_BUFFERS = 2  # values per trainable parameter during the optimizer's update
 ALLOCATOR_OVERHEAD = 1.2  # factor on the bytes of activations: measured with benchmarks/memory.py, not derived
@@ -73,9 +73,10 @@ def _compute_max_batch_size(free_bytes, bytes_per_image):
 def estimate_memory(calls):
     """Return the MemoryEstimate of the model with the calls of `graph.get_layer_calls`.
 
-    None if a shape is not fixed, or if the model contains another model.
+    None if a shape is not fixed, if a tensor holds strings, or if the model contains another model.
     """
-    if any(None in call.shape or isinstance(call.layer, keras.Model) for call in calls.values()):
+    if any(None in call.shape or call.dtype == "string" or isinstance(call.layer, keras.Model)
+           for call in calls.values()):
         return None
     weights = {id(weight): weight for call in calls.values() if call.layer for weight in call.layer.weights}.values()
     tape = _MemoryTape(calls)

@@ -25,7 +25,7 @@ LAYER_KINDS = {  # layer class: the kind that it is drawn as
                      "GlobalMaxPooling2D", "MaxPooling1D", "AveragePooling1D", "GlobalAveragePooling1D",
                      "GlobalMaxPooling1D"), "pool"),
     **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "LocalResponseNormalization",
-                     "Normalization", "Rescaling"), "normalization"),
+                     "Normalization", "Rescaling", "PixelScaling"), "normalization"),
     **dict.fromkeys(("Activation", "ReLU", "PReLU", "LeakyReLU", "ELU", "Softmax", "Maxout"), "activation"),
     **dict.fromkeys(("Concatenate", "Add", "ScaledAdd", "Multiply", "Average", "Maximum", "Highway", "Subtract"),
                     "merge"),
@@ -133,18 +133,24 @@ def get_layer_kind(layer):
 
 
 def format_layer(layer):
-    """Return a short label of a layer: '3x3 conv, 64 /2', 'softmax'."""
+    """Return a short label of a layer: '3x3 conv, 64 /2', '3 conv, 16, dilation 2', 'softmax'."""
     if layer.class_name == "Activation" and layer.activation:
         return _format_activation(layer.activation)
     label = LAYER_LABELS.get(layer.class_name, layer.class_name)
     kernel_size = "x".join(map(str, layer.kernel_size)) + " " if layer.kernel_size else ""
     filters = f", {layer.filters}" if layer.filters and get_layer_kind(layer) in ("convolution", "dense") else ""
-    strides = set(layer.strides or (1,)) - {1}
-    stride = f" /{max(strides)}" if strides and not isinstance(strides, str) else ""
+    stride, dilation = _format_factor(" /", layer.strides), _format_factor(", dilation ", layer.dilation_rate)
     groups = f", {layer.groups} groups" if (layer.groups or 1) > 1 else ""
     activation = f", {_format_activation(layer.activation)}" if layer.activation not in UNLABELED_ACTIVATIONS else ""
     scale = "" if layer.residual_scale in (None, 1) else f", residual x {layer.residual_scale:g}"
-    return f"{kernel_size}{label}{filters}{stride}{groups}{scale}{activation}"
+    return f"{kernel_size}{label}{filters}{stride}{dilation}{groups}{scale}{activation}"
+
+
+def _format_factor(prefix, values):
+    """Return strides or dilation rates after a prefix: '2' for 2 along each axis, '1x2'; "" for 1 or None."""
+    if values is None or set(values) == {1}:
+        return ""
+    return prefix + (str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values)))
 
 
 def _format_activation(name):
@@ -260,7 +266,8 @@ def compute_signature(module, include_filters=True):
     main_layers = [fused_layer.main_layer for fused_layer in module.fused_layers]
     return tuple(
         (tuple((layer.class_name, layer.activation) for layer in fused_layer.layers), main_layer.kernel_size,
-         main_layer.strides, main_layer.groups, include_filters and main_layer.filters,
+         main_layer.strides, main_layer.groups, main_layer.dilation_rate, main_layer.padding, main_layer.use_bias,
+         include_filters and main_layer.filters,
          tuple(sorted(indices.get(source, -1) for source in fused_layer.inputs)))
         for fused_layer, main_layer in zip(module.fused_layers, main_layers, strict=True))
 

@@ -17,12 +17,10 @@ class FilterResponses:
 
     Attributes:
         layer: name of the convolution.
-        window: number of tokens that a filter reads.
         ngrams: for each filter a list of (token ids, response), the highest response first, without duplicates.
     """
 
     layer: str
-    window: int
     ngrams: tuple
 
 
@@ -74,11 +72,11 @@ def rank_ngrams(layer, window, tokens, responses, count):
     unique, inverse = np.unique(windows[is_ngram], axis=0, return_inverse=True)
     values = responses[is_ngram]  # (number of n-grams, filters)
     if not len(values):
-        return FilterResponses(layer, window, ((),) * responses.shape[2])
+        return FilterResponses(layer, ((),) * responses.shape[2])
     first = np.zeros(len(unique), np.int64)
     first[inverse.ravel()] = np.arange(len(values))  # equal n-grams have equal responses
     values = values[first]
     top = np.argsort(-values, axis=0, kind="stable")[:count]
-    return FilterResponses(layer, window, tuple(
+    return FilterResponses(layer, tuple(
         [(tuple(map(int, unique[index])), float(values[index, column])) for index in top[:, column]
          if values[index, column] > 0] for column in range(values.shape[1])))

@@ -1,4 +1,4 @@
-"""The activation that a classifier ends with, possibly inside a nested model, and the classifier without its softmax."""
+"""The activation that a classifier ends with, possibly in a nested model, and the classifier without its softmax."""
 
 import keras
 from keras import layers

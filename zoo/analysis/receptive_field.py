@@ -18,6 +18,7 @@ from zoo.layers import (
     Highway,
     LocalResponseNormalization,
     Maxout,
+    PixelScaling,
     ScaledAdd,
     SparseConv2D,
     TrainableSubsampling,
@@ -117,7 +118,8 @@ PIXELWISE_LAYERS = (
     layers.BatchNormalization, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
     layers.GaussianNoise, layers.GaussianDropout, layers.Dense, layers.ZeroPadding1D, layers.ZeroPadding2D,
     layers.Cropping1D, layers.Cropping2D, layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum,
-    layers.Minimum, layers.Concatenate, LocalResponseNormalization, Maxout, Highway, ScaledAdd, ChannelPadding)
+    layers.Minimum, layers.Concatenate, LocalResponseNormalization, Maxout, Highway, ScaledAdd, ChannelPadding,
+    PixelScaling)
 PIXELWISE_OPERATIONS = {"Relu", "Sigmoid", "Tanh", "Silu", "Gelu", "Add", "Subtract", "Multiply", "TrueDivide",
                         "Divide", "Maximum", "Minimum", "Negative", "Absolute", "Square", "Sqrt", "Exp", "Log",
                         "Concatenate"}

@@ -53,8 +53,14 @@ class ModuleStage:
 
     @property
     def _pool_index(self):
-        return next((index for index, module in enumerate(self.modules) if not has_weights(module)
-                     and module.fused_layers[0].kind == "pool" and len(module.shape) > 1), None)
+        """The index of the final pooling layer, after which no layer has weights or another size; None without one."""
+        feature_maps = [(index, module) for index, module in enumerate(self.modules) if len(module.shape) > 1]
+        for index, module in reversed(feature_maps):
+            if has_weights(module) or module.shape != self.shape:
+                return None
+            if module.fused_layers[0].kind == "pool":
+                return index
+        return None
 
 
 def group_stages(modules):

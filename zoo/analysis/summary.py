@@ -38,6 +38,9 @@ class LayerSummary:
     receptive_field: tuple | str | None = None  # in pixels of the image; "all"; None: unknown
     output_stride: tuple | None = None  # pixels of the image between outputs; None: not a feature map, or unknown
     residual_scale: float | None = None  # the factor of a ScaledAdd
+    dilation_rate: tuple | None = None
+    padding: str | None = None  # "same", "valid" or "causal"
+    use_bias: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class ModelSummary:
     trainable_parameters: int
     multiply_adds: int
     uncounted_layers: tuple  # names of the layers whose multiply-adds are unknown
-    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, or a layer is a model
+    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, a tensor holds strings, or a layer is a model
 
 
 def summarize_model_config(model_config):
@@ -114,7 +117,15 @@ def _summarize_layer(name, calls, field):
                         _get_window_size(layer, "kernel_size", "pool_size"), _get_window_size(layer, "strides"),
                         getattr(layer, "groups", None), _get_activation_name(layer),
                         tuple(dict.fromkeys(name for call in calls for name, _ in call.input_calls)), field.size,
-                        field.stride, layer.scale if isinstance(layer, ScaledAdd) else None)
+                        field.stride, layer.scale if isinstance(layer, ScaledAdd) else None,
+                        _get_window_size(layer, "dilation_rate"), _get_value(layer, "padding", str),
+                        _get_value(layer, "use_bias", bool))
+
+
+def _get_value(layer, name, value_type):
+    """Return an attribute of a layer; None if it has none of this type."""
+    value = getattr(layer, name, None)
+    return value if isinstance(value, value_type) else None
 
 
 def _get_activation_name(layer):
@@ -146,7 +157,9 @@ def _count_weights(weights):
 def _get_window_size(layer, *names):
     """Return the (height, width) of a kernel or window; an int stands for a square."""
     value = next((getattr(layer, name) for name in names if hasattr(layer, name)), None)
-    return (value, value) if isinstance(value, int) else value
+    if isinstance(value, int):
+        return value, value
+    return tuple(value) if isinstance(value, (tuple, list)) else None
 
 
 # --------------------------------------------------------------------------------------------------- multiply-adds

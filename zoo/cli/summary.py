@@ -9,6 +9,7 @@ from zoo.cli import common, help_text
 from zoo.errors import UserError
 from zoo.modality import get_modality, join_names
 from zoo.utils.table import format_table
+from zoo.utils.text import format_shape
 from zoo.utils.validation import parse_value, check_batch_and_memory
 
 MAX_TEXT_WIDTH = 110  # columns: longer lines are hard to read
@@ -106,10 +107,6 @@ def format_allowed_values(description, name, value):
 def format_option(value):
     """Return a value in the form that --model-option takes."""
     return str(value).lower() if isinstance(value, (bool, int)) else f"{value:g}"
-
-
-def format_shape(shape):
-    return "x".join(map(str, shape))
 
 
 def format_cell(number):

@@ -23,6 +23,7 @@ from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.modality import IMAGE
 from zoo.utils.io import expand_user
+from zoo.utils.text import format_shape
 
 MAX_CLASSES_SHOWN = 10  # class names in a message
 
@@ -211,10 +212,6 @@ def make_missing_split_error(source, split_name, present):
     present = [name for name in SPLITS if name in present]
     hint = f"it has {', '.join(present)}" if present else "it has no splits: omit split to use all of it"
     return UserError(f"{source} has no {split_name} split; {hint}")
-
-
-def format_shape(shape):
-    return "x".join(map(str, shape))
 
 
 def format_class_names(names):

@@ -4,8 +4,9 @@ from zoo.analysis.branches import split_main_and_aux
 from zoo.diagrams.module_box import (BOX_HEIGHT, BOX_WIDTH, compute_min_width, count_shadows, draw_module_box,
                                      get_box_height)
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, draw_bars, format_shape
+from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, draw_bars
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 MODULE_GAP = 16.0  # between modules, for an arrow and a shape
 AUX_WIDTH = 92.0  # of an auxiliary classifier

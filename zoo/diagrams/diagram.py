@@ -16,10 +16,10 @@ from zoo.diagrams.page import render_diagram_page
 from zoo.diagrams.scene import Scene, translate_item
 from zoo.diagrams.stages_view import draw_stages
 from zoo.diagrams.svg import to_svg
-from zoo.diagrams.theme import THEMES, format_count, format_shape
+from zoo.diagrams.theme import THEMES, format_count
 from zoo.diagrams.volumes import draw_volumes
 from zoo.errors import UserError
-from zoo.utils.text import pluralize
+from zoo.utils.text import format_shape, pluralize
 
 HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: the page follows the reader's preference
 TEXT_FORMATS = (".dot", ".mmd", ".html")  # suffixes of formats that are not images

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 ROW_HEIGHT, COLUMN_GAP, TOP_MARGIN = 11.0, 9.0, 8.0
 
@@ -34,8 +35,15 @@ def find_filter_columns(modules):
     has_concatenation = any(layer.class_name == "Concatenate" for layer in modules[0].layers)
     is_inception = has_concatenation and all(headings) and len(set(headings)) == len(headings) > 1 \
         and any(heading.endswith("reduce") for heading in headings)
-    return tuple(FilterColumn(letter, tuple(names), filters, heading if is_inception else "")
-                 for letter, (filters, names), heading in zip(ascii_lowercase, names_by_filters.items(), headings))
+    return tuple(FilterColumn(_format_letter(index), tuple(names), filters, heading if is_inception else "")
+                 for index, ((filters, names), heading) in enumerate(zip(names_by_filters.items(), headings,
+                                                                         strict=True)))
+
+
+def _format_letter(index):
+    """Return the letter of a column: a to z, then aa, ab, ..., as in spreadsheets."""
+    prefix = _format_letter(index // 26 - 1) if index >= 26 else ""
+    return prefix + ascii_lowercase[index % 26]
 
 
 def _get_common_heading(names, fused_layers):

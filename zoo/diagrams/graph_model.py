@@ -7,7 +7,8 @@ from zoo.analysis.modules import format_layer, get_layer_kind
 from zoo.analysis.stages import group_stages
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.stages_view import format_stage_shape, get_stage_kind
-from zoo.diagrams.theme import format_count, format_shape
+from zoo.diagrams.theme import format_count
+from zoo.utils.text import format_shape
 
 
 @dataclass(frozen=True)

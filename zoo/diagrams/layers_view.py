@@ -9,8 +9,9 @@ from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, collect_layer_kinds
 from zoo.diagrams.page_packing import compute_page_scale
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, HEADING_HEIGHT, compose_scene, format_shape
+from zoo.diagrams.theme import FONT_SIZE, HEADING_HEIGHT, compose_scene
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 LAYER_HEIGHT = 27.0  # of a layer's box: its label and its name
 NAME_SIZE = 7.0

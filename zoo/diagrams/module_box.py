@@ -2,10 +2,12 @@
 
 from zoo.diagrams.module_detail import MAX_LINE_WIDTH, STRIPE_HEIGHT, has_detail, draw_stripes, format_layers
 from zoo.diagrams.scene import Box, Text
-from zoo.diagrams.theme import FONT_SIZE, format_costs, format_shape
-from zoo.plots.text_layout import estimate_text_width
+from zoo.diagrams.theme import FONT_SIZE, format_costs
+from zoo.plots.text_layout import estimate_text_width, truncate_text
+from zoo.utils.text import format_shape
 
-BOX_WIDTH = MAX_LINE_WIDTH + 8
+BOX_PADDING = 8.0  # beside the text of a box, both sides together
+BOX_WIDTH = MAX_LINE_WIDTH + BOX_PADDING
 BOX_HEIGHT, THIN_HEIGHT = 30.0, 16.0  # of a module, and of one without parameters
 BOX_TITLE_SIZE = 10.0
 
@@ -43,14 +45,16 @@ def draw_module_box(module, x, y, width, theme, *, min_height=THIN_HEIGHT):
                      dashed=module.loss_weight is not None))
     if get_epilogue_kinds(module):
         items += draw_stripes(module.fused_layers[0], x, y + height, width, theme)
-    subtitle, middle = format_box_subtitle(module), x + width / 2
+    middle, title = x + width / 2, truncate_text(module.title, BOX_TITLE_SIZE, width - BOX_PADDING, "bold")
+    subtitle = truncate_text(format_box_subtitle(module), FONT_SIZE, width - BOX_PADDING)
     if height == THIN_HEIGHT:
         line = f"{module.title}   {subtitle}"
-        fits = subtitle and estimate_text_width(line, FONT_SIZE) < width - 8
-        return [*items, Text(middle, y + height / 2, line if fits else module.title, FONT_SIZE, theme.text)]
+        if not subtitle or estimate_text_width(line, FONT_SIZE) >= width - BOX_PADDING:
+            line = truncate_text(module.title, FONT_SIZE, width - BOX_PADDING)
+        return [*items, Text(middle, y + height / 2, line, FONT_SIZE, theme.text)]
     if not subtitle:
-        return [*items, Text(middle, y + height / 2, module.title, BOX_TITLE_SIZE, theme.text, bold=True)]
-    return [*items, Text(middle, y + 10.5, module.title, BOX_TITLE_SIZE, theme.text, bold=True),
+        return [*items, Text(middle, y + height / 2, title, BOX_TITLE_SIZE, theme.text, bold=True)]
+    return [*items, Text(middle, y + 10.5, title, BOX_TITLE_SIZE, theme.text, bold=True),
             Text(middle, y + 22.5, subtitle, FONT_SIZE, theme.muted)]
 
 

@@ -4,8 +4,9 @@ from zoo.analysis.modules import compute_signature
 from zoo.diagrams.filter_table import draw_filter_table, find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 LAYER_BOX_HEIGHT = 19.0  # of a box with one line of text
 STRIPE_HEIGHT = 3.5  # of a normalization or an activation, at the bottom of a layer's box

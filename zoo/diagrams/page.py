@@ -11,8 +11,9 @@ from zoo.analysis.modules import format_layer, get_layer_kind
 from zoo.diagrams.html import read_asset, render_template
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail, layout_module
-from zoo.diagrams.theme import DARK, KIND_LABELS, LIGHT, format_count, format_shape
+from zoo.diagrams.theme import DARK, KIND_LABELS, LIGHT, format_count
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 MAIN_LAYER_HEIGHT, EPILOGUE_HEIGHT = 28.0, 13.0  # heights in a box: of the main layer, and of a layer fused with it
 FONT_SIZE, SMALL_FONT_SIZE = 8.5, 7.0  # as in page.js

@@ -6,8 +6,9 @@ from zoo.analysis.branches import split_main_and_aux
 from zoo.analysis.modules import MODULE_KIND
 from zoo.analysis.stages import group_stages, has_weights
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, MARGIN, compose_scene, draw_bars, format_costs, format_shape
+from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, MARGIN, compose_scene, draw_bars, format_costs
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 STAGE_TITLE_SIZE, SHAPE_SIZE, LINE_HEIGHT = 10.0, 8.5, 11.5
 STAGE_PADDING = 7.0  # above the title and below the bars
@@ -179,9 +180,9 @@ def format_stage_shape(stage):
 
 
 def find_aux_positions(aux_modules, stages):
-    """Return {stage index: [(module, position)]} of auxiliary classifiers and other outputs at the last stage they read.
+    """Return {stage index: [(module, position)]} of auxiliary classifiers and other outputs.
 
-    A position is where along the stage they branch off, as a fraction. Those that read no stage are at the last.
+    They are at the last stage that they read, or at the last of all; a position is where along it, as a fraction.
     """
     positions = {index: [] for index in range(len(stages))}
     for module in aux_modules:

@@ -53,10 +53,6 @@ def draw_heading(title, subtitle, theme):
             Text(MARGIN, 40, subtitle, SUBTITLE_SIZE, theme.muted, anchor="start")]
 
 
-def format_shape(shape):
-    return "x".join("?" if size is None else str(size) for size in shape)
-
-
 def format_count(count):
     """Return a count with three digits: 834, 61.7 k, 1.45 M, 13.2 G; None is unknown."""
     if count is None:

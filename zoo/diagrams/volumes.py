@@ -6,9 +6,10 @@ fit into one diagram.
 
 from zoo.analysis.branches import split_main_and_aux
 from zoo.diagrams.scene import Box, Line, Polygon, Scene, Text
-from zoo.diagrams.theme import FONT_SIZE, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend, format_shape
+from zoo.diagrams.theme import FONT_SIZE, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend
 from zoo.errors import UserError
 from zoo.plots.text_layout import estimate_text_width
+from zoo.utils.text import format_shape
 
 MAX_BLOCK_HEIGHT = 150.0  # of the largest feature map
 THICKNESS_SCALE = 5.5  # points per square root of the channels

@@ -64,5 +64,5 @@ def resolve_export_path(output, run, name):
     if name != "saved_model" and not path.name.endswith(suffix):
         raise UserError(f"a file of the format {name} must end in {suffix}; got {str(path)!r}")
     if path.is_dir() or (name == "saved_model" and path.exists()):
-        raise UserError(f"{path} already exists; give another name with -o")
+        raise UserError(f"{path} already exists; give another output=...")
     return check_writable(path)

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # classes; a model with one takes raw pixels
 
 @keras.saving.register_keras_serializable("zoo")
 class PixelScaling(layers.Layer):

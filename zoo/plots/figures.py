@@ -34,24 +34,24 @@ class NotebookFigure(Figure):
         The PNG has 256 colors, which makes it a third as large, since a notebook embeds each figure.
         """
         file = io.BytesIO()
-        save_png(self, file, NOTEBOOK_DPI)
+        save_figure(self, file, format="png", dpi=NOTEBOOK_DPI)
         quantized_file = io.BytesIO()
         image = Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         image.save(quantized_file, "png", optimize=True)
         return quantized_file.getvalue(), {"width": round(self.get_size_inches()[0] * 72)}
 
 
-def save_png(figure, file, dpi="figure"):
-    """Write the Figure as PNG to `file`, a path or a file object open for writing."""
+def save_figure(figure, file, **options):
+    """Write the Figure to `file`, a path or a file object open for writing; options: those of `Figure.savefig`."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a missing glyph is drawn as an empty box
-        figure.savefig(file, format="png", dpi=dpi)
+        figure.savefig(file, **options)
 
 
 def write_png(figure, path):
     """Write the Figure to `path` as PNG, atomically."""
     with atomic_write(path) as scratch:
-        save_png(figure, scratch)
+        save_figure(figure, scratch, format="png")
 
 
 def create_figure(width, height):

@@ -20,6 +20,7 @@ class InspectedModel:
     class_names: tuple | None  # None: only the class indices are known
     title: str
     note: str  # origin of the weights
+    is_random: bool = False  # whether the weights are random
 
 
 def load_inspected_run(path, config, checkpoint):
@@ -45,7 +46,7 @@ def build_inspected_untrained(model_config):
     channels = model_config.input_shape[2]
     model = build_with_preprocessing(replace(model_config, aux=False), [DEFAULT_MEAN] * channels,
                                      [DEFAULT_STD] * channels, None)
-    return InspectedModel(model, None, model_config.model_info.name, "RANDOM WEIGHTS: not trained")
+    return InspectedModel(model, None, model_config.model_info.name, "RANDOM WEIGHTS: not trained", is_random=True)
 
 
 def build_inspected_pretrained(model_config, source):

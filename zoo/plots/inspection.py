@@ -130,3 +130,8 @@ class ImageInspection:
     def occlusion(self):
         """((target classes, rows, columns), (height, width) of the patch in pixels)."""
         return attribution.occlusion(self.logits_model, self.pixels, self.target_classes)
+
+    @property
+    def occlusion_maps(self):
+        """The drop of each pixel, the mean of the patches that cover it: (target classes, height, width)."""
+        return attribution.average_over_patches(self.occlusion[0], self.pixels.shape[:2])

@@ -154,7 +154,8 @@ def _plot_occlusion(inspection, num_maps):
     description = f"gray patch of {rows}x{columns} pixels at {drops[0].size} positions; orange: the probability drops"
     suffixes = [f", drops by {100 * max(drop.max(), 0):.1f}" for drop in drops]
     tiles = _make_overlay_tiles(inspection,
-                                [colormaps.colorize_diverging(drop, inspection.image_size) for drop in drops],
+                                [colormaps.colorize_diverging(drop_map, inspection.image_size)
+                                 for drop_map in inspection.occlusion_maps],
                                 suffixes.__getitem__)
     return _plot_rows(inspection, "occlusion", [TileRow("patches", description, tiles)], IMAGE_SIZE)
 
@@ -194,4 +195,4 @@ def save_inspection_plot(inspection, plot_name, num_maps, path):
     """Write one of INSPECTION_PLOTS to `path`, .png, .pdf or .svg, atomically."""
     figure = plot_inspection(inspection, plot_name, num_maps)
     with atomic_write(path) as scratch:
-        figure.savefig(scratch)
+        figures.save_figure(figure, scratch)

@@ -28,7 +28,7 @@ def render_inspection_page(inspection, num_maps):
         kinds.setdefault(overlay["kind"], []).append((index, overlay["label"]))
     height, width = inspection.image_size
     return render_template("zoo.reports", "inspection.html", title=f"Inspection of {inspection.inspected_model.title}",
-                           note=inspection.inspected_model.note, is_random="RANDOM" in inspection.inspected_model.note,
+                           note=inspection.inspected_model.note, is_random=inspection.inspected_model.is_random,
                            source=inspection.source, image=to_png_uri(inspection.image), width=width, height=height,
                            prediction=get_prediction(inspection), kinds=kinds, missing=missing,
                            layers=[maps.name for maps in inspection.feature_maps], filters=filters,
@@ -83,12 +83,12 @@ def _make_saliency_overlays(inspection):
 
 def _make_occlusion_overlays(inspection):
     occlusion, (patch_height, patch_width) = inspection.occlusion
-    for target, drop in zip(inspection.target_classes, occlusion, strict=True):
+    for target, drop, drop_map in zip(inspection.target_classes, occlusion, inspection.occlusion_maps, strict=True):
         label = inspection.get_class_name(target)
         description = (f"{label}: a gray patch of {patch_height}x{patch_width} pixels lowers the probability, "
                        f"{100 * inspection.probabilities[target]:.1f}%, by up to {100 * max(drop.max(), 0):.1f} "
                        "percentage points (orange: it falls, blue: it rises)")
-        yield label, description, colormaps.colorize_diverging(drop, inspection.image_size)
+        yield label, description, colormaps.colorize_diverging(drop_map, inspection.image_size)
 
 
 def _make_hypercolumn_overlay(inspection):

@@ -18,11 +18,11 @@ from zoo.analysis.output_activation import (
     remove_softmax,
 )
 from zoo.errors import UserError
+from zoo.layers.preprocessing import RESCALING_LAYERS
 from zoo.modality import get_modality
 from zoo.training.keras_file import explain_keras_error
 from zoo.training.run_config import CustomModelConfig
 
-RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # their presence means that a model takes raw pixels
 NUM_CHECKED_SAMPLES = 3  # random images or texts, to test whether a model outputs probabilities
 NUM_PIXEL_VALUES = 256
 SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 in 256

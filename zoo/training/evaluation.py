@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.analysis import summary
-from zoo.analysis.classification_metrics import compute_classification_metrics
+from zoo.analysis.classification_metrics import compute_classification_metrics, softmax
 from zoo.training import calibration, cpu_kernels, prefetch, run_samples
 from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import data_parallel
@@ -54,13 +54,6 @@ def compute_inference_batch_size(model, batch_size):
 def compute_batches_per_call(model, batch_size):
     """Return how many batches the backend processes in one call; 0 if even one exceeds MAX_MULTIPLY_ADDS."""
     return min(MAX_BATCHES, MAX_MULTIPLY_ADDS // max(1, summary.summarize_model(model).multiply_adds * batch_size))
-
-
-def softmax(logits):
-    """Return the probabilities float32 (n, classes) of logits (n, classes), computed in float64."""
-    logits = logits.astype(np.float64)
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def predict_probabilities(model, split, batch_size, distribution=data_parallel.SINGLE_DEVICE):

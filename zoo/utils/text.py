@@ -38,3 +38,8 @@ def format_class_name(name):
 def pluralize(count, noun):
     """Return '1 epoch', '2 epochs', '10,000 epochs'."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def format_shape(shape):
+    """Return a shape as text: '32x32x3'; a size that is not fixed is '?'."""
+    return "x".join("?" if size is None else str(size) for size in shape)

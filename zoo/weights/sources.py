@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo import env, registry
 from zoo.errors import UserError
 from zoo.utils.io import expand_user, read_json
+from zoo.utils.text import format_shape
 from zoo.weights import files, layer_names, loading, pretrained
 
 
@@ -221,10 +222,6 @@ def refuse_bundled_file(path):
         raise UserError(f"{path} has the bundled weights of {config.model_info.name} with {config.stem} stem and width "
                         f"{config.width:g}, which do not fit the model; give weights={bundled.dataset!r} for "
                         f"{config.model_info.name}")
-
-
-def format_shape(shape):
-    return "x".join(map(str, shape))
 
 
 def download_weights(remote_weights, include_top):
