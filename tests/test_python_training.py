@@ -186,6 +186,44 @@ def test_threads_train_one_after_the_other(tmp_path, capsys):
     check_message(note, "waiting")
 
 
+class RecordEvents(keras.callbacks.Callback):
+    """Lists the events of a training; stops it after some steps."""
+
+    def __init__(self, stop_after=None):
+        super().__init__()
+        self.remaining_steps, self.events = stop_after or 10**9, []
+
+    def on_train_begin(self, logs=None):
+        self.events.append("begin")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.remaining_steps -= 1
+        if not self.remaining_steps:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.events.append((epoch, logs["val_accuracy"]))
+
+    def on_train_end(self, logs=None):
+        self.events.append(("end", logs.get("val_accuracy")))
+
+
+def test_callbacks_see_complete_epochs_alone(tmp_path):
+    """Stopped in the middle of an epoch and resumed, callbacks are called as in one training."""
+    stop, record = RecordEvents(stop_after=3), RecordEvents()
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{val_accuracy:.2f}.weights.h5",
+                                                 save_weights_only=True)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")  # begins a new file when training begins
+    run = zoo.fit("lenet5", "digits", limit=60, epochs=2, batch_size=10, output_dir=tmp_path, name="a", verbose=False,
+                  callbacks=[stop, checkpoint])
+    assert run.history == {} and stop.events == ["begin", ("end", None)] and not [*tmp_path.glob("*.h5")]
+    run = run.resume(callbacks=[record, checkpoint, log], verbose=False)
+    first, second = run.history["val_accuracy"]
+    assert record.events == ["begin", (0, first), (1, second), ("end", second)]
+    assert len([*tmp_path.glob("*.h5")]) == 2
+    assert [line.split(",")[0] for line in (tmp_path / "log.csv").read_text().splitlines()] == ["epoch", "0", "1"]
+
+
 class Raise(keras.callbacks.Callback):
     def __init__(self, error):
         super().__init__()

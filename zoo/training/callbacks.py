@@ -1,4 +1,7 @@
-"""The training callback: saves after each epoch, and within a long one, and stops training when it is time."""
+"""The training callback: saves after each epoch, and within a long one, and stops training when it is time.
+
+`CallbackGroup` calls the callbacks of the user after it.
+"""
 
 import math
 import time
@@ -143,6 +146,61 @@ class CheckpointAndLog(keras.callbacks.Callback):
         for path, variable in averaged.items():
             variable.assign(arrays[f"trained/{path}"])
         return row
+
+
+class CallbackGroup(keras.callbacks.Callback):
+    """Call other callbacks as in one `fit`, although zoo calls it twice where it resumes in the middle of an epoch.
+
+    on_train_begin is called once, on_train_end by `finish`, and on_epoch_end only for an epoch that is complete, whose
+    logs have all columns of history.csv. progress: the Progress that CheckpointAndLog, which precedes this callback,
+    updates.
+    """
+
+    def __init__(self, callbacks, progress):
+        super().__init__()
+        self.callbacks, self.progress = callbacks, progress
+        self.has_begun, self.last_logs = False, {}
+
+    def set_params(self, params):
+        super().set_params(params)
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model):
+        super().set_model(model)
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def on_train_begin(self, logs=None):
+        if not self.has_begun:
+            self.has_begun = True
+            for callback in self.callbacks:
+                callback.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for callback in self.callbacks:
+            callback.on_epoch_begin(epoch, logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        for callback in self.callbacks:
+            callback.on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.progress.step:  # stopped in the middle of the epoch
+            return
+        self.last_logs = logs
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+
+    def finish(self):
+        """Call on_train_end, with the logs of the last epoch, if training has begun."""
+        if self.has_begun:
+            for callback in self.callbacks:
+                callback.on_train_end(self.last_logs)
 
 
 def describe_nonfinite_weight(model):

@@ -11,7 +11,7 @@ from zoo.training import (augmentation, checkpoints, cpu_kernels, evaluation, lo
 from zoo.training.progress_bar import ProgressBar
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches, one_hot
-from zoo.training.callbacks import REPORTED_LOSS, TIME_SAFETY_FACTOR, CheckpointAndLog
+from zoo.training.callbacks import REPORTED_LOSS, TIME_SAFETY_FACTOR, CallbackGroup, CheckpointAndLog
 from zoo.training.distribution import data_parallel
 from zoo.training.stopping import Stopper, catch_signals, has_stopped_early
 from zoo.training.npz_file import make_damaged_file_error
@@ -29,8 +29,8 @@ def train_model(network, dataset, recipe, seed, run, stopper=None, aux_loss_weig
     aux_loss_weights: {auxiliary classifier: weight of its loss} for a model with such outputs.
     distribution: a zoo.training.distribution.data_parallel.DataParallel, in whose scope() the model was built and this
     is called.
-    callbacks: the user's Keras callbacks, called after zoo's with the columns of history.csv in `logs`. One that sets
-    `model.stop_training` stops training as a signal does.
+    callbacks: the user's Keras callbacks, called after zoo's with the columns of history.csv in `logs`, at the end of
+    an epoch only if it is complete. One that sets `model.stop_training` stops training as a signal does.
     class_weight: a weight of the loss for each class, None for 1.
     verbose: whether to print a line per epoch, and in a terminal a progress bar.
     """
@@ -51,6 +51,7 @@ def train_model(network, dataset, recipe, seed, run, stopper=None, aux_loss_weig
                                     statistics, validate, stopper)
     progress_bars = ([ProgressBar(recipe.epochs, batches.steps_per_epoch, progress)]
                      if verbose and distribution.host == 0 else [])
+    callback_group = CallbackGroup(callbacks, progress)
     with catch_signals(stopper):
         while not (stopper.reason or is_training_finished(progress, recipe)):
             if progress.epoch or progress.step:
@@ -61,9 +62,10 @@ def train_model(network, dataset, recipe, seed, run, stopper=None, aux_loss_weig
             model.steps_per_execution = math.gcd(model.steps_per_execution, progress.step)
             model.fit(prefetch.prefetch_batches(batches.slice_steps(first, end)), initial_epoch=progress.epoch,
                       epochs=end // batches.steps_per_epoch, steps_per_epoch=batches.steps_per_epoch - progress.step,
-                      shuffle=False, verbose=0, callbacks=[checkpointer, *progress_bars, *callbacks])
+                      shuffle=False, verbose=0, callbacks=[checkpointer, *progress_bars, callback_group])
             if model.stop_training and not (stopper.reason or is_training_finished(progress, recipe)):
                 stopper.reason = "stopped by a callback"
+        callback_group.finish()
     return progress
 
 
