@@ -359,6 +359,28 @@ def test_the_same_seed_twice_is_no_spread(make_run, tmp_path, capsys):
     assert "±" not in capsys.readouterr().out
 
 
+FINETUNING = {"weights": "imagenet", "head_layers": [], "pooling": "avg", "feature_layer": "", "frozen_until": "",
+              "upsample": 1, "scale": [1.0], "offset": [0.0], "channel_order": "rgb"}
+
+
+@pytest.mark.parametrize("entry, one, other, column", [
+    ("precision", "float32", "bfloat16", "precision"),
+    ("model_config", {"name": "lenet5", "input_shape": [32, 32, 1]}, {"name": "lenet5", "input_shape": [64, 64, 1]},
+     "input_shape"),
+    ("finetuning", FINETUNING, {**FINETUNING, "scale": [1 / 127.5], "offset": [-1.0]}, "preprocessing"),
+    ("dataset", {"name": "digits", "class_names": ["0", "1"], "mean": [0.5]},
+     {"name": "digits", "class_names": ["0", "1"], "mean": [0.1]}, None),
+    ("a later setting", 1, 2, None)])
+def test_runs_that_differ_in_more_than_the_seed_are_not_averaged(make_run, tmp_path, entry, one, other, column):
+    runs = [make_run("a", (0.9, 0.9), 0), make_run("b", (0.8, 0.8), 1), make_run("c", (0.7, 0.7), 2)]
+    for run, value in zip(runs, (one, one, other), strict=True):
+        path = Path(run) / "run.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), entry: value, "device": run, "command": run}))
+    comparison = zoo.compare_runs(runs)
+    assert "85.00 ± 7.07%" in str(comparison) and "(a, b)" in str(comparison)
+    assert column is None or column in comparison.columns
+
+
 def test_the_page_of_a_comparison(make_run, tmp_path, capsys):
     page = tmp_path / "out.html"
     assert compare.main([make_run("a", (0.9, 0.9)), make_run("b<i>", (0.8, 0.8), 1), "-o", str(page)]) == 0

@@ -11,7 +11,6 @@ from zoo.reports.embedding import to_data_uri
 from zoo.runs.comparison_table import (
     build_comparison_table,
     find_differing_fields,
-    get_config_fields,
     read_run_summaries,
     to_json_key,
 )
@@ -116,8 +115,10 @@ class Comparison:
         return f'{html}<img alt="curves" width="{size["width"]}" src="{to_data_uri(content, "image/png")}">'
 
 
-# The fields of run.json's dataset that runs with different seeds share
-DATASET_FIELDS = ("name", "class_names", "train", "validation", "test", "fingerprint")
+# Entries of run.json, and of its dataset, in which runs of a SeedGroup can differ: the seed, and how, where and with
+# which versions they were trained
+VARYING_ENTRIES = ("format", "command", "seed", "device", "cpu", "versions", "commit", "stop_reason")
+VARYING_DATASET_ENTRIES = ("title", "source", "notes")
 
 
 def group_seed_runs(runs):
@@ -125,9 +126,10 @@ def group_seed_runs(runs):
     groups = {}
     for run in runs:
         if run.result:
-            fields = {name: value for name, value in get_config_fields(run).items() if name not in ("seed", "device")}
-            dataset = {name: run.config["dataset"].get(name) for name in DATASET_FIELDS}
-            groups.setdefault(to_json_key([run.config["model"], dataset, fields]), {}).setdefault(
+            settings = {name: value for name, value in run.config.items() if name not in VARYING_ENTRIES}
+            settings["dataset"] = {name: value for name, value in run.config["dataset"].items()
+                                   if name not in VARYING_DATASET_ENTRIES}
+            groups.setdefault(to_json_key(settings), {}).setdefault(
                 to_json_key(run.config.get("seed")), run)  # a repeated seed is the same run, not another one
     return [_make_seed_group([*runs_by_seed.values()]) for runs_by_seed in groups.values() if len(runs_by_seed) > 1]
 

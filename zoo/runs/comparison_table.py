@@ -6,17 +6,19 @@ from collections import namedtuple
 
 from zoo.errors import UserError
 from zoo.training import run_files
-from zoo.training.finetuning import FineTuneConfig
+from zoo.training.finetuning import FineTuneConfig, deserialize_finetune_config
 from zoo.training.recipe import RECIPE_FIELDS
 from zoo.utils.io import expand_user
+from zoo.weights.pretrained import describe_scaling
 
 # name: of the run directory, or its path if names collide; history, result: None if missing
 RunSummary = namedtuple("RunSummary", "name config history result")
 # columns: the header; rows: a list of texts per run
 ComparisonTable = namedtuple("ComparisonTable", "columns rows")
 
-FINETUNING_FIELDS = tuple(field.name for field in dataclasses.fields(FineTuneConfig)
-                          if field.name not in ("scale", "offset", "channel_order"))
+SCALING_FIELDS = ("scale", "offset", "channel_order")  # of run.json's finetuning; one column describes them
+FINETUNING_FIELDS = (*(field.name for field in dataclasses.fields(FineTuneConfig) if field.name not in SCALING_FIELDS),
+                     "preprocessing")
 OWN_MODEL_FIELDS = ("custom", "rescale", "digest")  # of the model_config of a user's own model
 MISSING_CELL = "-"  # unknown, or not available yet
 
@@ -43,19 +45,28 @@ def get_config_fields(run):
     first stage, head_*, exist only with two stages.
     """
     config = run.config
-    fields = {key: config[key] for key in ("seed", "limit", "backend", "device", "deterministic") if key in config}
-    for section, excluded in (("model_config", ("name", "input_shape", "classes")), ("recipe", ()),
-                              ("finetuning", ("scale", "offset", "channel_order"))):
+    fields = {key: config[key] for key in ("seed", "limit", "backend", "device", "deterministic", "precision")
+              if key in config}
+    for section, excluded in (("model_config", ("name", "classes")), ("recipe", ()), ("finetuning", SCALING_FIELDS)):
         if isinstance(config.get(section), dict):
             fields |= {key: value for key, value in config[section].items() if key not in excluded}
     if "finetuning" in config:
-        fields |= {} if config["finetuning"] else dict.fromkeys(FINETUNING_FIELDS)
+        fields |= describe_preprocessing(config["finetuning"]) if config["finetuning"] else dict.fromkeys(
+            FINETUNING_FIELDS)
         fields["weights"] = fields.get("weights") or "none"
     fields["stages"] = 2 if config.get("head_recipe") else 1
     if isinstance(config.get("head_recipe"), dict):
         fields |= {f"head_{key}": value for key, value in config["head_recipe"].items()}
     fields["class_weight"] = run_files.get_class_weights(config)
     return fields
+
+
+def describe_preprocessing(finetuning):
+    """Return {"preprocessing": text} of the "finetuning" of a run.json; {} if that is damaged."""
+    try:
+        return {"preprocessing": describe_scaling(deserialize_finetune_config(finetuning).scaling)}
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return {}
 
 
 def is_expected_field(run, name):
