@@ -94,9 +94,11 @@ def test_many_runs_are_evaluated_without_a_warning_of_tensorflow(trained_run, ca
     assert [record.getMessage() for record in caplog.records if record.name == "tensorflow"] == []
 
 
-def test_the_command_trains_identically(trained_run, tmp_path):
+def test_the_command_trains_identically(trained_run, tmp_path, capsys):
     assert train.main(["lenet5", "--limit", "200", "--epochs", "2", "--output-dir", str(tmp_path), "--name", "digits",
-                       "--gpu", "none"]) == 0
+                       "--data-dir", str(tmp_path), "--gpu", "none"]) == 0
+    [note] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
+    check_message(note, "digits", "--data-dir", "--dataset FOLDER")
     assert (tmp_path / "digits" / "history.csv").read_text() == (trained_run.path / "history.csv").read_text()
     python_arrays, command_arrays = (read_arrays(path / "checkpoints" / "last.npz")
                                      for path in (trained_run.path, tmp_path / "digits"))
@@ -222,6 +224,22 @@ def test_callbacks_see_complete_epochs_alone(tmp_path):
     assert record.events == ["begin", (0, first), (1, second), ("end", second)]
     assert len([*tmp_path.glob("*.h5")]) == 2
     assert [line.split(",")[0] for line in (tmp_path / "log.csv").read_text().splitlines()] == ["epoch", "0", "1"]
+
+
+def test_a_limited_dataset_is_loaded_again_with_its_limit(tmp_path):
+    common = {"epochs": 2, "output_dir": tmp_path, "verbose": False, "callbacks": [StopAfter(1)]}
+    run = zoo.fit("lenet5", zoo.load_data("digits", limit=60), name="digits", **common)
+    assert run.status == "stopped" and run.config["limit"] == 60
+    assert run.resume(verbose=False).status == "finished" and run.evaluate()["total"] == 60
+    images, labels = make_stripes(200)
+    stripes = zoo.load_data((images, labels), limit=30)
+    for name, dataset in (("dataset", stripes), ("arrays", (images, labels))):
+        run = zoo.fit("lenet5", stripes, name=name, **common)
+        assert run.config["dataset"]["train"] == 30 and run.status == "stopped"
+        with pytest.raises(UserError) as error:
+            run.resume(dataset=zoo.load_data((images, labels), limit=20), verbose=False)
+        check_message(error.value, 30, 20)
+        assert run.resume(dataset=dataset, verbose=False).status == "finished"
 
 
 class Raise(keras.callbacks.Callback):

@@ -31,6 +31,7 @@ class Dataset:
         source: the files that it was loaded from.
         notes: lines to show to the user, such as which splits were split off from the training images.
         files: {name: text} of files that a run keeps beside its run.json, such as the word list of texts.
+        limit: the `limit` that `zoo.load_data` was called with; a run needs it to load the data again.
         origin: additional entries of run.json for loading the data again: {"kind": "npz"}, {"kind": "arrays"}, or for a
             folder {"kind": "folder", "labels_from": "folder" or "filename", and if it has images of more than eight
             bits "white_levels": {"integer": 65535, ...}, their white levels}; {} for a published dataset.
@@ -44,6 +45,7 @@ class Dataset:
     notes: tuple
     origin: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
+    limit: int | None = None
 
 
 def load_dataset_by_name(name, *, data_dir=None, limit=None, label_mode="fine"):

@@ -1,6 +1,7 @@
 """Loading data from any source: a name, a folder, a file, arrays or a Dataset. No backend is loaded."""
 
 import os
+from dataclasses import replace
 
 from zoo.data import image_folder
 from zoo.data.arrays import has_image_arrays, load_arrays, load_npz
@@ -115,8 +116,9 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
         return check_vocabulary(source, vocabulary)
     shape = resolve_shape(kind, source, shape, sequence_length)
     load_source = get_modality(shape).get_function("load_source")
-    return load_source(kind, source, shape=shape, vocabulary=vocabulary,
-                       **{name: value for name, value in arguments.items() if value is not None})
+    dataset = load_source(kind, source, shape=shape, vocabulary=vocabulary,
+                          **{name: value for name, value in arguments.items() if value is not None})
+    return replace(dataset, limit=limit)
 
 
 def resolve_shape(kind, source, shape, sequence_length=None):

@@ -183,7 +183,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
         load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
         validation_data=validation_data, test_data=test_data, class_names=class_names, labels_from=labels_from,
         invalid_images=invalid_images, sequence_length=sequence_length)
-    settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
+    settings = {"recipe": recipe, "seed": seed, "backend": backend, "precision": precision,
                 "deterministic": deterministic}
     session = {"class_weight": class_weight, "gpu": gpu, "name": name, "output_dir": output_dir,
                "checkpoint_seconds": convert_checkpoint_minutes(checkpoint_minutes),
@@ -196,7 +196,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
                                    **finetune_arguments)
         data = load_dataset(**custom_model.get_source_arguments(model))
         run_config = make_custom_run_config(custom_model.make_custom_model_config(model, data.info), data.info,
-                                            overrides=keywords, **settings)
+                                            overrides=keywords, limit=data.limit, **settings)
         return start_or_resume_run(run_config, data, deadline, command, model=model, **session)
     model_info = registry.get_model_info(model)
     options, fields = split_keywords(model_info, keywords)
@@ -205,8 +205,9 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     backbone_weights = resolve_backbone_weights(model_info, finetune_options, width, stem, options)
     check_source_modality(model_info, dataset)  # before it is loaded
     data = load_dataset(**get_source_arguments(model_info, backbone_weights, options))
-    run_config = make_run_config(model_info, data.info, overrides=fields, width=width, stem=stem, options=options,
-                                 finetune_options=finetune_options, backbone_weights=backbone_weights, **settings)
+    run_config = make_run_config(model_info, data.info, overrides=fields, limit=data.limit, width=width, stem=stem,
+                                 options=options, finetune_options=finetune_options,
+                                 backbone_weights=backbone_weights, **settings)
     return start_or_resume_run(run_config, data, deadline, command, finetune_options=finetune_options,
                                backbone_weights=backbone_weights, **session)
 
@@ -247,9 +248,10 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
         return open_finished_run(run.path, display)
     device = prepare_run_device(gpu, run_config)
     info = run.config["dataset"]
+    kind = None if dataset is None else get_source_kind(dataset)
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
-        dataset, limit=run_config.limit, shape=tuple(info["shape"]), vocabulary=info.get("vocabulary"),
-        class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
+        dataset, limit=None if kind == "dataset" else run_config.limit, shape=tuple(info["shape"]),
+        vocabulary=info.get("vocabulary"), class_names=info["class_names"] if kind == "arrays" else None)
     with train_alone(display) as seconds_waited:
         session = Session(run_config, data, device, functools.partial(run_work, display), deadline + seconds_waited,
                           checkpoint_seconds, callbacks=callbacks, loggers=logger_names, display=display)
