@@ -259,9 +259,11 @@ def test_is_notebook(monkeypatch):
 
 
 def test_outside_a_notebook_lines_are_printed(tmp_path, capsys):
-    zoo.fit("lenet5", "digits", limit=100, epochs=1, output_dir=tmp_path, name="run")
+    zoo.fit("lenet5", "digits", limit=100, epochs=1, data_dir=tmp_path, output_dir=tmp_path, name="run")
     lines = capsys.readouterr().out.splitlines()
     assert "lenet5" in lines[0] and any("1/1" in line for line in lines)
+    [note] = [line for line in lines if "digits:" in line and line.startswith("note ")]
+    check_text(note, "data_dir=...", "dataset='FOLDER'")  # not the flags of the command line
 
 
 def test_the_closing_line(tmp_path, capsys):

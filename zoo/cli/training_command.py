@@ -12,6 +12,7 @@ from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import finetuning, loggers, run_config_factory, stopping
 from zoo.training.run_config import check_devices
+from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_value
 
@@ -151,7 +152,8 @@ def create_session(run_config, dataset, device, host_address, **session_options)
     host_group = None
     if host_address:
         host_group = multihost.connect_hosts(*host_address, multihost.collect_shared_settings(run_config, dataset))
-    return Session(run_config, dataset, device, reporting.run_and_report, host_group=host_group, **session_options)
+    return Session(run_config, dataset, device, reporting.run_and_report, host_group=host_group,
+                   format_line=translate_note, **session_options)
 
 
 def parse_hosts(arguments, backend):

@@ -40,7 +40,6 @@ from zoo.training.run_config import (
     serialize_run_config,
 )
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, Stopper
-from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
 from zoo.utils.process_memory import get_free_memory
 from zoo.utils.text import escape_unprintable
@@ -66,6 +65,7 @@ class Session:
         finetune_options: the requested FineTuneOptions, or None.
         backbone_weights: the BackboneWeights of their weights.
         display: the progress display, see `zoo.runs.progress_display`; None: text on stdout.
+        format_line: called with each line of that text; the command line shows options as flags.
     """
 
     run_config: RunConfig
@@ -81,6 +81,7 @@ class Session:
     finetune_options: finetuning.FineTuneOptions | None = None
     backbone_weights: BackboneWeights | None = None
     display: object = None
+    format_line: Callable = str
 
     @multihost.leave_hosts
     def start(self, output_dir, name, command):
@@ -181,8 +182,8 @@ class Session:
         lines = [*map(escape_unprintable, lines)]
         if self.display:
             self.display.write(lines)
-        else:  # the command line
-            print("\n".join(translate_note(line) for line in lines), flush=True)
+        else:
+            print("\n".join(map(self.format_line, lines)), flush=True)
 
     def _create_run_dir(self, output_dir, name):
         """Create the run directory and return its path: absolute for hosts whose working directories may differ."""
