@@ -313,8 +313,8 @@ def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     images, labels = make_stripes(200)
     np.savez(file, **dict(zip(names, (images, labels[:, None], *make_stripes(30, seed=1)), strict=True)))
 
-    assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--lr-schedule", "constant", "--output-dir",
-                       str(tmp_path), "--name", "run", "--gpu", "none"]) == 0
+    assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--lr-schedule", "constant",
+                       "--warmup-epochs", "0", "--output-dir", str(tmp_path), "--name", "run", "--gpu", "none"]) == 0
     run = zoo.Run(tmp_path / "run")
     assert run.config["dataset"]["kind"] == "npz" and run.evaluate()["total"] == 30
     assert train.main(["--resume", str(run.path), "--epochs", "2", "--gpu", "none"]) == 0

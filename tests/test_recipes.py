@@ -321,6 +321,7 @@ def test_parse_milestones(text, expected):
 def test_extendable_schedules():
     assert [schedule for schedule in ("constant", "step", "cosine", "one_cycle", "plateau")
             if is_extendable(Recipe(lr_schedule=schedule))] == ["constant", "step", "plateau"]
+    assert is_extendable(Recipe(lr_schedule="plateau", epochs=1))  # it has no warm-up
 
 
 @pytest.mark.parametrize("network, aux_loss_weights, expected", [

@@ -24,6 +24,7 @@ from zoo.training.callbacks import REPORTED_LOSS, shorten_float32
 from zoo.training.checkpoints import get_selection_key
 from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.training.recipe import Recipe
+from zoo.training.run_config import RunConfig, extend_epochs
 from zoo.training.stopping import has_stopped_early
 from zoo.utils.numbers import format_loss
 
@@ -232,6 +233,21 @@ def test_where_an_epoch_is_one_step_the_first_step_has_a_rate():
 def test_a_warmup_longer_than_the_run_ends_with_it(schedule):
     recipe = Recipe(learning_rate=0.8, lr_schedule=schedule, warmup_epochs=9.0, epochs=2)
     assert rates(recipe, 4, [0, 1, 7]) == pytest.approx([0, 0.8 / 7, 0.8])  # 8 steps, the last is number 7
+
+
+@pytest.mark.parametrize("epochs, warmup, expected", [(1, 0.0, True), (1, 1.0, False), (2, 1.0, True), (2, 5.0, False)])
+def test_a_run_is_extended_only_where_its_learning_rates_stay(epochs, warmup, expected, tmp_path):
+    recipe = Recipe(lr_schedule="constant", epochs=epochs, warmup_epochs=warmup)
+    short, long = (rates(dataclasses.replace(recipe, epochs=count), 4, range(4 * epochs)) for count in (epochs, 9))
+    assert np.array_equal(short, long) is expected
+    run = RunConfig(registry.resolve_model_config("lenet5"), None, recipe, 0, None, "tensorflow", False)
+    if expected:
+        assert extend_epochs(tmp_path, run, 9).recipe.epochs == 9
+        return
+    with pytest.raises(UserError) as error:
+        extend_epochs(tmp_path, run, 9)
+    check_message(error.value, tmp_path, epochs, 9, "warmup_epochs", f"{warmup:g}", "name=...")
+
 
 
 @pytest.mark.parametrize("name, kind, settings", [

@@ -211,7 +211,12 @@ def resolve_aux_loss_weights(recipe, model_info):
 
 def is_extendable(recipe):
     """Return whether epochs can be added to a run: the learning rate does not depend on their number."""
-    return recipe.lr_schedule not in ("cosine", "one_cycle")
+    return recipe.lr_schedule not in ("cosine", "one_cycle") and not is_warmup_shortened(recipe)
+
+
+def is_warmup_shortened(recipe):
+    """Return whether a warm-up lasts into the last epoch, where RecipeSchedule may shorten it to the run's steps."""
+    return has_effect("warmup_epochs", recipe) and recipe.warmup_epochs > recipe.epochs - 1
 
 
 # Fields that have an effect only with certain values of another: {field: (the other, whether the field has an effect)}

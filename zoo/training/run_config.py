@@ -178,6 +178,9 @@ def extend_epochs(run, run_config, epochs):
         raise UserError(f"{run} was started with {old_epochs} epochs, given {epochs}; epochs can only be added to a "
                         f"run; {NEW_RUN_HINT}")
     if epochs > old_epochs and not is_extendable(run_config.recipe):
-        raise UserError(f"{run} was started with {old_epochs} epochs, given {epochs}; its learning-rate schedule, "
-                        f"{run_config.recipe.lr_schedule}, ends after {old_epochs}; {NEW_RUN_HINT}")
+        recipe = run_config.recipe
+        reason = (f"its warm-up, warmup_epochs {recipe.warmup_epochs:g}, lasts into the last epoch, and would be longer "
+                  "with more" if is_extendable(replace(recipe, warmup_epochs=0.0)) else
+                  f"its learning-rate schedule, {recipe.lr_schedule}, ends after {old_epochs}")
+        raise UserError(f"{run} was started with {old_epochs} epochs, given {epochs}; {reason}; {NEW_RUN_HINT}")
     return replace(run_config, recipe=override_recipe(run_config.recipe, {"epochs": epochs}))
