@@ -613,6 +613,25 @@ def test_a_model_with_other_settings_is_another_one(one, other):
                 for layer in (one, other)}) == 2
 
 
+def make_branches(operation=keras.ops.relu, is_swapped=False):
+    """Return a functional model with two branches of one size, of which `operation` follows one."""
+    image = keras.Input((28, 28, 1))
+    first = layers.Dense(10)(layers.Flatten()(image))
+    second = keras.Sequential([layers.Input((10,)), layers.Dense(10)])(first)
+    if is_swapped:
+        first, second = second, first
+    return keras.Model(image, layers.Dense(10)(operation(first) + 2.0 * second))
+
+
+def test_operations_and_connections_are_part_of_a_model():
+    info = zoo.load_data("digits", limit=10).info
+    digests = [custom_model.make_custom_model_config(model, info).digest for model in (
+        make_branches(), make_branches(keras.ops.tanh), make_branches(is_swapped=True),
+        make_branches(lambda tensor: keras.ops.leaky_relu(tensor, 0.1)),
+        make_branches(lambda tensor: keras.ops.leaky_relu(tensor, 0.2)), make_branches())]
+    assert digests[-1] == digests[0] and len({*digests}) == 5
+
+
 def test_a_model_under_another_automatic_name_resumes(tmp_path):
     models = [make_sequential(layers.Dense(10)) for _ in range(2)]
     assert models[0].name != models[1].name

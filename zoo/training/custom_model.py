@@ -25,6 +25,9 @@ from zoo.training.run_config import CustomModelConfig
 
 NUM_CHECKED_SAMPLES = 3  # random images or texts, to test whether a model outputs probabilities
 NUM_PIXEL_VALUES = 256
+# Of Keras's configs: entries that refer to layers by name, and entries of a process or of `compile`, which zoo calls
+CONNECTION_ENTRIES = ("keras_history", "input_layers", "output_layers")
+CHANGING_ENTRIES = ("shared_object_id", "compile_config")
 SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 in 256
 
 
@@ -80,12 +83,10 @@ def make_custom_model_config(model, dataset_info):
     if output != (dataset_info.classes,):
         raise UserError(f"the model {model.name} has {' x '.join(map(str, output)) or 'single'} outputs per "
                         f"{modality.name}; {dataset_info.name} has {dataset_info.classes} classes")
-    parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights], get_lasting_config(layer))
-             for layer in iter_layers(model)]
-    rescale = modality.is_scaled and not any(kind in RESCALING_LAYERS for kind, *_ in parts)
+    rescale = modality.is_scaled and not any(type(layer).__name__ in RESCALING_LAYERS for layer in iter_layers(model))
     check_ending(model, expected, rescale)
     return CustomModelConfig(get_lasting_name(model), tuple(expected), dataset_info.classes, rescale,
-                             hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16])
+                             compute_digest(model))
 
 
 def iter_layers(model):
@@ -102,15 +103,37 @@ def is_nested_model(layer):
     return isinstance(layer, keras.Model) and bool(getattr(layer, "inputs", None))
 
 
-def get_lasting_config(layer):
-    """Return a layer's settings as JSON, without the counters of automatic names, which differ each time it is made."""
-    def remove_counters(value):
-        if isinstance(value, dict):
-            return {key: re.sub(r"_\d+$", "", item) if key == "name" and isinstance(item, str) else
-                    remove_counters(item) for key, item in value.items() if key != "shared_object_id"}
-        return [remove_counters(item) for item in value] if isinstance(value, (list, tuple)) else value
+def compute_digest(model):
+    """Return a hash of a model's layers and operations, their settings and connections, and the shapes of its weights.
 
-    return json.dumps(remove_counters(layer.get_config()), sort_keys=True, default=lambda item: type(item).__name__)
+    It is the same for the same code, whatever automatic names Keras gives.
+    """
+    with convert_saving_errors(model):
+        config = make_canonical(make_functional(model).get_config())
+        # that of a nested model has no layers if its class has an __init__ of its own
+        layer_configs = [make_canonical(layer.get_config()) for layer in iter_layers(model)]
+    del config["name"]
+    parts = [config, layer_configs, [list(weight.shape) for weight in model.weights]]
+    text = json.dumps(parts, sort_keys=True, default=lambda item: type(item).__name__)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def make_canonical(value, key="", indices=()):
+    """Return a value of a Keras config without what differs each time a model is made.
+
+    Names lose the counters of automatic names; where a connection refers to a layer, its index in its model replaces
+    the name, which the counter makes unique. key: of the value in the dict above it; indices: {layer name: index}.
+    """
+    if isinstance(value, dict):
+        if {"layers", "output_layers"} <= {*value}:  # of a functional model
+            indices = {layer["name"]: index for index, layer in enumerate(value["layers"])}
+        return {name: make_canonical(item, name, indices) for name, item in value.items()
+                if name not in CHANGING_ENTRIES}
+    if isinstance(value, (list, tuple)):
+        return [make_canonical(item, key, indices) for item in value]
+    if isinstance(value, str) and key == "name":
+        return re.sub(r"_\d+$", "", value)
+    return indices[value] if isinstance(value, str) and key in CONNECTION_ENTRIES else value
 
 
 def get_lasting_name(model):

@@ -24,7 +24,7 @@ class CustomModelConfig:
     """The configuration of a user's own model, saved beside its file.
 
     name: of the model. input_shape: (height, width, channels). rescale: whether the pixels are standardized before the
-    model, because it has no layer of its own for that. digest: hash of its layers and their shapes.
+    model, because it has no layer of its own for that. digest: hash of its layers, their connections and shapes.
     """
 
     name: str
@@ -179,8 +179,8 @@ def extend_epochs(run, run_config, epochs):
                         f"run; {NEW_RUN_HINT}")
     if epochs > old_epochs and not is_extendable(run_config.recipe):
         recipe = run_config.recipe
-        reason = (f"its warm-up, warmup_epochs {recipe.warmup_epochs:g}, lasts into the last epoch, and would be longer "
-                  "with more" if is_extendable(replace(recipe, warmup_epochs=0.0)) else
+        reason = (f"its warm-up, warmup_epochs {recipe.warmup_epochs:g}, lasts into the last epoch, and with more "
+                  "epochs would be longer" if is_extendable(replace(recipe, warmup_epochs=0.0)) else
                   f"its learning-rate schedule, {recipe.lr_schedule}, ends after {old_epochs}")
         raise UserError(f"{run} was started with {old_epochs} epochs, given {epochs}; {reason}; {NEW_RUN_HINT}")
     return replace(run_config, recipe=override_recipe(run_config.recipe, {"epochs": epochs}))
