@@ -157,10 +157,18 @@ def test_class_weights_are_those_of_scikit_learn(shapes_folder):
     assert class_weights.resolve_class_weight("balanced", dataset) == pytest.approx(tuple(expected))
     assert class_weights.resolve_class_weight({"right": 4, 0: 0.5}, dataset) == (0.5, 1.0, 4.0)
     for invalid, parts in (({"rihgt": 1}, "rihgt right"), ({"left": 0}, "left 0"), ({7: 1.0}, "7 left none right"),
-                           ("balance", "class_weight balanced balance"), ({"left": float("nan")}, "left 0 nan")):
+                           ("balance", "class_weight balanced balance"), ({"left": float("nan")}, "left 0 nan"),
+                           (expected, "class_weight balanced ndarray dict"), ({"left": 2, 0: 3}, "class_weight left 0"),
+                           ([1.0, 2.0, 3.0], "class_weight balanced list dict")):
         with pytest.raises(UserError) as error:
             class_weights.resolve_class_weight(invalid, dataset)
         check_message(error.value, *parts.split())
+    assert class_weights.resolve_class_weight(dict(enumerate(expected)), dataset) == tuple(expected)  # as is advised
+
+
+def test_a_class_weight_is_not_given_twice(capsys):
+    assert train.main(["lenet5", "--class-weight", "3=2,4=1,3=5"]) == 2
+    check_message(capsys.readouterr().err, "--class-weight", 3)
 
 
 def test_the_loss_is_weighted_by_the_class_of_the_target():

@@ -122,6 +122,8 @@ def parse_class_weight(text):
         name, equals, weight = pair.rpartition("=")
         if not equals or not name.strip():
             raise UserError(f"--class-weight must be balanced, or CLASS=W,CLASS=W; got {text!r}")
+        if name.strip() in weights:
+            raise UserError(f"--class-weight has the class {name.strip()} twice; give one weight")
         weights[name.strip()] = parse_value(f"--class-weight {name.strip()}", weight, 1.0)
     return weights
 
