@@ -305,16 +305,43 @@ def test_unknown_loggers(capsys):
     check_message(capsys.readouterr().err, "wandbb", "wandb")
 
 
+def replace_wandb(monkeypatch, init, active_run=None):
+    """Replace Weights & Biases, which needs a server."""
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(run=active_run, init=init))
+    for name in ("wandb.integration", "wandb.integration.keras"):
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(WandbMetricsLogger=keras.callbacks.Callback))
+
+
 def test_a_logger_that_cannot_start_is_one_line(monkeypatch, tmp_path):
     def refuse(**settings):
         raise ConnectionError("no\nserver")
 
-    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(run=None, init=refuse))
-    for name in ("wandb.integration", "wandb.integration.keras"):
-        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(WandbMetricsLogger=None))
-    with pytest.raises(UserError) as error:
-        loggers.make_logger_callbacks(("wandb",), tmp_path / "a", {})
+    replace_wandb(monkeypatch, refuse)
+    with pytest.raises(UserError) as error, loggers.log_training(("wandb",), tmp_path / "a", {}):
+        pass
     check_message(error.value, "wandb", "no server", "log='wandb'")
+
+
+def test_wandb_has_a_run_for_each_directory_that_ends_with_the_training(monkeypatch, tmp_path):
+    started, exit_codes = [], []
+
+    def init(**settings):
+        started.append((settings["name"], settings["id"]))
+        return types.SimpleNamespace(finish=lambda exit_code: exit_codes.append(exit_code))
+
+    replace_wandb(monkeypatch, init)
+    for run in (tmp_path / "one" / "a", tmp_path / "two" / "a", tmp_path / "one" / "a"):  # the last is resumed
+        with loggers.log_training(("wandb",), run, {}) as callbacks:
+            assert len(callbacks) == 1 and len(exit_codes) == len(started) - 1
+    assert [name for name, _ in started] == ["a"] * 3
+    assert started[0] == started[2] and started[0] != started[1] and exit_codes == [0, 0, 0]
+    with pytest.raises(KeyboardInterrupt), loggers.log_training(("wandb",), tmp_path / "b", {}):
+        raise KeyboardInterrupt
+    assert exit_codes == [0, 0, 0, 1]
+    replace_wandb(monkeypatch, init, active_run="the user's")
+    with loggers.log_training(("wandb",), tmp_path / "c", {}) as callbacks:
+        assert len(callbacks) == 1
+    assert len(started) == len(exit_codes) == 4
 
 
 def test_a_first_stage_is_logged_under_the_name_of_its_run(tmp_path):
@@ -331,6 +358,17 @@ def test_mlflow_gets_the_columns_of_the_history(tmp_path, monkeypatch):
     assert (logged.info.run_name, logged.info.status) == ("a", "FINISHED")
     assert logged.data.metrics["val_accuracy"] == pytest.approx(run.history["val_accuracy"][-1])
     assert logged.data.params["learning_rate"] == "0.05" and mlflow.active_run() is None
+
+
+def test_mlflow_does_not_go_on_with_the_run_of_a_failed_training(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    with pytest.raises(FloatingPointError):
+        zoo.fit("lenet5", "digits", **{**FEW, "learning_rate": 1e6}, output_dir=tmp_path, name="a", log="mlflow")
+    assert mlflow.active_run() is None
+    (logged,) = mlflow.search_runs(experiment_names=["zoo"], output_format="list")
+    assert (logged.info.run_name, logged.info.status) == ("a", "FAILED")
 
 
 def test_early_stopping_is_reported(tmp_path, capsys):

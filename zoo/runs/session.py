@@ -282,13 +282,13 @@ class Session:
                     config = run_files.read_config(stages[-1].directory)
                     stage_config = replace(run_config, finetuning=finetune_config)
                     run_files.write_config(stage.directory, {**config, **serialize_run_config(stage_config)})
-        logger_callbacks = loggers.make_logger_callbacks(
-            self.loggers, stage.directory, flatten_run_config(run_config)) if distribution.host == 0 else []
+        logger_names = self.loggers if distribution.host == 0 else ()
         display_callbacks = self.display.callbacks(stage.directory) if self.display else []
-        return trainer.train_model(model, self.dataset, run_config.recipe, run_config.seed, stage.directory, stopper,
-                                   get_aux_loss_weights(run_config), distribution,
-                                   (*self.callbacks, *logger_callbacks, *display_callbacks), run_config.class_weight,
-                                   verbose=not self.display)
+        with loggers.log_training(logger_names, stage.directory, flatten_run_config(run_config)) as logger_callbacks:
+            return trainer.train_model(model, self.dataset, run_config.recipe, run_config.seed, stage.directory,
+                                       stopper, get_aux_loss_weights(run_config), distribution,
+                                       (*self.callbacks, *logger_callbacks, *display_callbacks),
+                                       run_config.class_weight, verbose=not self.display)
 
 
 def lock_run_on_first_host(run, distribution):

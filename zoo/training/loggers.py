@@ -1,9 +1,11 @@
 """External loggers in addition to the run directory's own files: TensorBoard, Weights & Biases, MLflow.
 
 TensorBoard and Weights & Biases have callbacks for Keras, MLflow is called directly. `check_loggers` imports nothing;
-`make_logger_callbacks` imports the package.
+`log_training` imports the package.
 """
 
+import contextlib
+import hashlib
 from importlib.util import find_spec
 
 from zoo.errors import UserError, unknown_name_error
@@ -22,8 +24,9 @@ def check_loggers(names):
             raise UserError(f"the logger {name} needs the package {package}: pip install {package}")
 
 
-def make_logger_callbacks(names, run, config):
-    """Return the Keras callbacks of loggers; UserError where one cannot start, such as for an unreachable server.
+@contextlib.contextmanager
+def log_training(names, run, config):
+    """Yield the Keras callbacks of loggers, and end what they started with the block, however that ends.
 
     Args:
         names: logger names, checked, such as ("tensorboard",).
@@ -31,19 +34,23 @@ def make_logger_callbacks(names, run, config):
             their run after the directory.
         config: dict, the recipe, model and dataset from run.json; shown beside the curves if the logger supports it.
 
-    Returns:
+    Yields:
         A list of Keras callbacks.
+
+    Raises:
+        UserError: a logger cannot start, such as for an unreachable server.
     """
     makers = {"tensorboard": make_tensorboard_callbacks, "wandb": make_wandb_callbacks, "mlflow": make_mlflow_callbacks}
     callbacks = []
-    for name in names:
-        try:
-            callbacks += makers[name](run, config)
-        except Exception as error:  # each package has its own errors
-            message = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"the logger {name} cannot start: {message}; correct that, or leave out "
-                            f"log={name!r}") from error
-    return callbacks
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            try:
+                callbacks += makers[name](run, config, stack)
+            except Exception as error:  # each package has its own errors
+                message = " ".join(str(error).split()) or type(error).__name__
+                raise UserError(f"the logger {name} cannot start: {message}; correct that, or leave out "
+                                f"log={name!r}") from error
+        yield callbacks
 
 
 def get_logged_name(run):
@@ -51,27 +58,29 @@ def get_logged_name(run):
     return f"{run.parent.name}-{run.name}" if run.name == FIRST_STAGE_DIR else run.name
 
 
-def make_tensorboard_callbacks(run, config):
+def make_tensorboard_callbacks(run, config, stack):
     import keras
 
     return [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)]
 
 
-def make_wandb_callbacks(run, config):
-    """Log to the user's active run of Weights & Biases, or to a new one, which ends with the training."""
-    import keras
+def make_wandb_callbacks(run, config, stack):
+    """Log to the user's active run of Weights & Biases, or to a new one, which ends with `stack`.
+
+    A resumed run goes on under the id of its path, since runs in other folders can have the same name.
+    """
     import wandb
     from wandb.integration.keras import WandbMetricsLogger
 
-    if wandb.run:
-        return [WandbMetricsLogger()]
-    name = get_logged_name(run)
-    active = wandb.init(project="zoo", name=name, id=name, resume="allow", dir=run, config=config)
-    return [WandbMetricsLogger(), keras.callbacks.LambdaCallback(on_train_end=lambda logs: active.finish())]
+    if not wandb.run:
+        run_id = hashlib.sha256(str(run.resolve()).encode()).hexdigest()[:16]
+        active = wandb.init(project="zoo", name=get_logged_name(run), id=run_id, resume="allow", dir=run, config=config)
+        stack.push(lambda error_type, *_: active.finish(exit_code=int(error_type is not None)))
+    return [WandbMetricsLogger()]
 
 
-def make_mlflow_callbacks(run, config):
-    """Log to the user's active run of MLflow, or to a new one, which ends with the training.
+def make_mlflow_callbacks(run, config, stack):
+    """Log to the user's active run of MLflow, or to a new one, which ends with `stack`.
 
     Not by MLflow's own callback, which fails in training and logs no metrics (MLflow 3.17 with Keras 3).
     """
@@ -79,10 +88,10 @@ def make_mlflow_callbacks(run, config):
     import mlflow
 
     active = mlflow.active_run()
-    is_ours = active is None
-    if is_ours:
+    if active is None:
         mlflow.set_experiment("zoo")
         active = mlflow.start_run(run_name=get_logged_name(run))
+        stack.push(lambda error_type, *_: mlflow.end_run("FAILED" if error_type else "FINISHED"))
     run_id = active.info.run_id
     client = mlflow.MlflowClient()
     known = client.get_run(run_id).data.params  # which cannot be changed
@@ -93,8 +102,4 @@ def make_mlflow_callbacks(run, config):
     def log_epoch(epoch, logs):
         mlflow.log_metrics({name: float(value) for name, value in logs.items()}, step=epoch + 1, run_id=run_id)
 
-    def end_run(logs):
-        if is_ours:
-            mlflow.end_run()
-
-    return [keras.callbacks.LambdaCallback(on_epoch_end=log_epoch, on_train_end=end_run)]
+    return [keras.callbacks.LambdaCallback(on_epoch_end=log_epoch)]
