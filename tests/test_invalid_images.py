@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from helpers import check_message, check_text, write_pets
 
+import zoo
 from zoo.cli import evaluate, extract_features, finetune
 from zoo.data import image_folder
+from zoo.errors import UserError
 
 SIZE = ["--image-size", "28", "--gpu", "none", "-b", "4"]
 
@@ -79,3 +81,13 @@ def test_an_image_that_becomes_invalid_during_training_is_named(pets, monkeypatc
     (line,) = (line for line in stderr.splitlines() if line.startswith("error: "))
     check_message(line, "--invalid-images skip", pets.parent / "run")
     assert re.search(r"/(cat|dog)/3\.jpg\b", line)
+
+
+def test_an_image_that_becomes_invalid_during_training_from_python(pets, monkeypatch):
+    monkeypatch.setitem(image_folder.load_image_folder.__kwdefaults__, "max_cache_bytes", 0)
+    truncate(pets / "cat" / "3.jpg")
+    truncate(pets / "dog" / "3.jpg")
+    with pytest.raises(UserError) as error:
+        zoo.fit("lenet5", pets, image_size=28, epochs=1, batch_size=4, output_dir=pets.parent, name="run",
+                verbose=False)
+    check_message(error.value, "invalid_images='skip'", pets.parent / "run")

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import urllib.error
 from pathlib import Path
 
 import keras
@@ -258,12 +259,24 @@ class Raise(keras.callbacks.Callback):
     ({"callbacks": [Raise(FloatingPointError("a" * 5000))]}, FloatingPointError,
      f"an exception: FloatingPointError: {'a' * 200}..."),
     ({"callbacks": [Raise(KeyError())]}, KeyError, "an exception: KeyError"),
+    ({"callbacks": [Raise(urllib.error.HTTPError("http://x", 404, "Not Found", None, None))]}, urllib.error.HTTPError,
+     "an exception: HTTPError: HTTP Error 404: Not Found"),
 ])
 def test_the_reason_of_a_run_that_an_exception_ended(arguments, error_type, reason, tmp_path):
     with pytest.raises(error_type):
         zoo.fit("lenet5", "digits", output_dir=tmp_path, name="a", verbose=False, **{**FEW, **arguments})
     run = zoo.Run(tmp_path / "a")
     assert run.reason == reason and reason in repr(run) and run.result is None
+
+
+def test_another_attempt_after_running_out_of_memory_has_its_own_errors(tmp_path):
+    try:
+        raise MemoryError
+    except MemoryError:
+        with pytest.raises(ValueError, match="^no column$"):
+            zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", verbose=False,
+                    callbacks=[Raise(ValueError("no column"))])
+    assert zoo.Run(tmp_path / "a").reason == "an exception: ValueError: no column"
 
 
 def test_arrays(tmp_path):

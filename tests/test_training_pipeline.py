@@ -352,7 +352,7 @@ def test_a_first_stage_is_logged_under_the_name_of_its_run(tmp_path):
 def test_mlflow_gets_the_columns_of_the_history(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", log="mlflow")
     (logged,) = mlflow.search_runs(experiment_names=["zoo"], output_format="list")
     assert (logged.info.run_name, logged.info.status) == ("a", "FINISHED")
@@ -363,9 +363,14 @@ def test_mlflow_gets_the_columns_of_the_history(tmp_path, monkeypatch):
 def test_mlflow_does_not_go_on_with_the_run_of_a_failed_training(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri("sqlite:///mlflow.db")
-    with pytest.raises(FloatingPointError):
-        zoo.fit("lenet5", "digits", **{**FEW, "learning_rate": 1e6}, output_dir=tmp_path, name="a", log="mlflow")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+
+    def fail(epoch, logs):
+        raise ValueError("a mistake")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", log="mlflow",
+                callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=fail)])
     assert mlflow.active_run() is None
     (logged,) = mlflow.search_runs(experiment_names=["zoo"], output_format="list")
     assert (logged.info.run_name, logged.info.status) == ("a", "FAILED")
@@ -402,6 +407,7 @@ def test_keras_callbacks_find_their_columns(tmp_path):
 @pytest.mark.parametrize("callbacks, parts", [
     ([keras.callbacks.ReduceLROnPlateau()], ["ReduceLROnPlateau", "lr_schedule='plateau'"]),
     (keras.callbacks.LearningRateScheduler(lambda epoch: 0.1), ["LearningRateScheduler", "lr_schedule"]),
+    ([keras.callbacks.BackupAndRestore("backup")], ["BackupAndRestore", "Run.resume()", "name=..."]),
     ([keras.callbacks.EarlyStopping], ["callbacks", "EarlyStopping"]),
     ([keras.callbacks.EarlyStopping("val_acc")], ["EarlyStopping", "'val_acc'", "'val_accuracy'"])])
 def test_invalid_callbacks(callbacks, parts, tmp_path):

@@ -9,9 +9,15 @@ from zoo.training import loggers
 from zoo.utils.validation import check_positive_integer, is_integer
 
 MAX_SEED = 2**32 - 1
-# Keras's callbacks that set the learning rate, and the recipe fields that do the same
-LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gamma",
-                "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
+# Keras's callbacks that do what zoo does itself, and what to give in place of them
+REFUSED_CALLBACKS = {
+    "ReduceLROnPlateau": "sets the learning rate, which the recipe already does; leave it out and give "
+                         "lr_schedule='plateau', lr_patience and gamma",
+    "LearningRateScheduler": "sets the learning rate, which the recipe already does; leave it out and give "
+                             "lr_schedule, learning_rate and warmup_epochs",
+    "BackupAndRestore": "restores weights, which zoo already does from the run's checkpoints; leave it out, and resume "
+                        "with Run.resume(), or with the same call and the same name=...",
+}
 # Columns of history.csv by the names that older Keras and other trainers give them, for callbacks that monitor one
 MONITOR_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy", "validation_loss": "val_loss",
                  "validation_accuracy": "val_accuracy", "lr": "learning_rate"}
@@ -58,9 +64,8 @@ def check_callbacks(callbacks):
         if isinstance(monitor, str) and monitor in MONITOR_NAMES:
             raise UserError(f"the callback {type(callback).__name__} monitors {monitor!r}, which is called "
                             f"{MONITOR_NAMES[monitor]!r} here")
-        for name in {kind.__name__ for kind in type(callback).__mro__} & {*LR_CALLBACKS}:
-            raise UserError(f"the callback {name} sets the learning rate, which the recipe already does; leave it out "
-                            f"and give {LR_CALLBACKS[name]}")
+        for name in {kind.__name__ for kind in type(callback).__mro__} & {*REFUSED_CALLBACKS}:
+            raise UserError(f"the callback {name} {REFUSED_CALLBACKS[name]}")
     return callbacks
 
 

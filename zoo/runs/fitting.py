@@ -1,6 +1,7 @@
 """`zoo.fit`, and resuming a run, from Python. Importing this module loads no backend."""
 
 import functools
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,22 +31,28 @@ from zoo.utils.io import expand_user
 from zoo.utils.text import escape_unprintable
 from zoo.utils.validation import check_type
 
+# The exceptions of a failed training, by the exit status of the command line
+ERROR_TYPES = {2: UserError, 3: FloatingPointError, 4: OSError, 5: OutOfMemory}
+
+
 def run_work(display, work, run, recipe, stopper, *_):
-    """Do `work()`, show its closing line on the display, and return the Run; errors are raised in the same class.
+    """Do `work()`, show its closing line on the display, and return the Run.
+
+    An error that `explain_failure` explains is raised again with that text, as an exception of ERROR_TYPES.
 
     display: see `zoo.runs.progress_display`. The other arguments: see `zoo.runs.session.Session`, whose resume hint
     and host group are for the command line.
     """
     from zoo.training import failures
 
+    handled = sys.exc_info()[1]
     try:
         progress, result = work()
     except Exception as error:
-        status, message = failures.explain_failure(error, recipe)
-        if not (failures.is_out_of_memory(error) or isinstance(error, (FloatingPointError, OSError))):
+        status, message = failures.explain_failure(error, recipe, handled)
+        if status is None:
             raise
-        error_type = OutOfMemory if status == OutOfMemory.exit_status else type(error)
-        raise error_type(f"{message}; {run} keeps what was saved") from error
+        raise ERROR_TYPES[status](f"{message}; {run} keeps what was saved") from error
     finished = Run(run)
     reason = stopper.reason if stopper else None
     is_on_disk = finished.config["dataset"].get("kind") != "arrays"

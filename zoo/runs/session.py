@@ -250,12 +250,13 @@ class Session:
         resume_hint = f"to resume{', on all hosts' if host_group else ''}: {shlex.join(command)}"
 
         def work_and_record_failure():
+            handled = sys.exc_info()[1]
             try:
                 return work()
             except Exception as error:
                 if not (run / "result.json").exists():
                     with contextlib.suppress(OSError, MemoryError, UserError):  # `error` is the one to report
-                        self._record_stop(run, failures.describe_stop(error), distribution)
+                        self._record_stop(run, failures.describe_stop(error, handled), distribution)
                 raise
 
         return self.run_work(work_and_record_failure, run, run_config.recipe, stopper, resume_hint, host_group)

@@ -163,44 +163,44 @@ class CallbackGroup(keras.callbacks.Callback):
 
     def set_params(self, params):
         super().set_params(params)
-        for callback in self.callbacks:
-            callback.set_params(params)
+        self.call("set_params", params)
 
     def set_model(self, model):
         super().set_model(model)
-        for callback in self.callbacks:
-            callback.set_model(model)
+        self.call("set_model", model)
 
     def on_train_begin(self, logs=None):
         if not self.has_begun:
             self.has_begun = True
-            for callback in self.callbacks:
-                callback.on_train_begin(logs)
+            self.call("on_train_begin", logs)
 
     def on_epoch_begin(self, epoch, logs=None):
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch, logs)
+        self.call("on_epoch_begin", epoch, logs)
 
     def on_train_batch_begin(self, batch, logs=None):
-        for callback in self.callbacks:
-            callback.on_train_batch_begin(batch, logs)
+        self.call("on_train_batch_begin", batch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        for callback in self.callbacks:
-            callback.on_train_batch_end(batch, logs)
+        self.call("on_train_batch_end", batch, logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.progress.step:  # stopped in the middle of the epoch
-            return
-        self.last_logs = logs
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
+        if not self.progress.step:  # else training was stopped in the middle of the epoch
+            self.last_logs = logs
+            self.call("on_epoch_end", epoch, logs)
 
     def finish(self):
         """Call on_train_end, with the logs of the last epoch, if training has begun."""
         if self.has_begun:
+            self.call("on_train_end", self.last_logs)
+
+    def call(self, method, *arguments):
+        """Call a method of each callback; mark an OSError, which does not mean that the run cannot be written."""
+        try:
             for callback in self.callbacks:
-                callback.on_train_end(self.last_logs)
+                getattr(callback, method)(*arguments)
+        except OSError as error:
+            error.is_of_callback = True
+            raise
 
 
 def describe_nonfinite_weight(model):

@@ -21,9 +21,13 @@ MAX_REASON_LENGTH = 200  # characters of an exception's text in run.json
 MORE_MEMORY = "free memory, raise the limit if there is one (ulimit -v), or use a smaller model (width=...)"
 
 
-def is_out_of_memory(error):
-    """Return whether an exception, or one that it was raised for, is of those that stand for a lack of memory."""
-    while error is not None:
+def is_out_of_memory(error, handled=None):
+    """Return whether an exception, or one that it was raised for, is of those that stand for a lack of memory.
+
+    handled: an exception that the caller was handling already, such as that of an earlier attempt, or None; Python
+    notes it as the context of `error`, and it is no reason.
+    """
+    while error not in (None, handled):
         if (isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
                 or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)):
             return True
@@ -58,29 +62,35 @@ def explain_crash(signal_name, recipe=None, run=None):
             "checkpoint"), 5
 
 
-def explain_failure(error, recipe):
-    """Return (exit status, message) for an exception that stopped training; (None, "") for a bug in zoo."""
+def explain_failure(error, recipe, handled=None):
+    """Return (exit status, message) for an exception that stopped training; (None, "") for a bug in zoo or a callback.
+
+    handled: see `is_out_of_memory`.
+    """
     if isinstance(error, FloatingPointError):
         return 3, f"{error}; a lower learning_rate=... may help"
     if isinstance(error, OutOfMemory):
         return error.exit_status, str(error)
-    if is_out_of_memory(error):
+    if is_out_of_memory(error, handled):
         return 5, f"out of memory with batch size {recipe.batch_size}; {suggest_smaller_batch(recipe.batch_size)}"
     unreadable = re.search(rf"^(?:.*\bUserError: )?(.* {UNREADABLE_IMAGES}: .*)$", str(error), re.MULTILINE)
     if unreadable:  # deleted or damaged during training; TensorFlow passes on an error's text, not the error
         return 2, unreadable[1]
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not getattr(error, "is_of_callback", False):
         is_disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         advice = "; free disk space, then resume the run" if is_disk_full else ""
         return 4, f"cannot write the run: {error}{advice}"
     return None, ""
 
 
-def describe_stop(error):
-    """Return the stop_reason for run.json, one line, of a training that an exception ended."""
+def describe_stop(error, handled=None):
+    """Return the stop_reason for run.json, one line, of a training that an exception ended.
+
+    handled: see `is_out_of_memory`.
+    """
     if isinstance(error, FloatingPointError) and str(error).startswith(NONFINITE_LOSS):
         return NONFINITE_LOSS
-    if is_out_of_memory(error):
+    if is_out_of_memory(error, handled):
         return "out of memory"
     message = flatten_whitespace(str(error).strip())
     message = message if len(message) <= MAX_REASON_LENGTH else f"{message[:MAX_REASON_LENGTH]}..."
