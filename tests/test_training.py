@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import tracemalloc
 import zipfile
 
 import keras
@@ -435,6 +436,17 @@ def test_targets_are_float32_whatever_the_labels_are():
     for labels in (LABELS, LABELS.astype(np.uint8)):
         targets = one_hot(labels, 4)
         assert targets.dtype == np.float32 and targets.tolist() == np.eye(4)[LABELS].tolist()
+
+
+def test_targets_of_many_classes_take_no_more_memory_than_themselves():
+    tracemalloc.start()
+    try:
+        targets = one_hot(np.array([1, 1999]), 2000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.argwhere(targets).tolist() == [[0, 1], [1, 1999]] and targets.sum() == 2
+    assert peak < 2 * targets.nbytes  # an identity matrix of 2000 x 2000 takes 16 MB
 
 
 def test_the_losses_in_numpy():
