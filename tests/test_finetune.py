@@ -111,8 +111,10 @@ def test_a_fine_tuned_run_works_with_all_commands(two_stage_run, tmp_path, capsy
     assert f"{probabilities[0].max():.2%}" in capsys.readouterr().out
     assert (run / "report.html").exists() and (run / "plots").is_dir()
     for command in (lambda: finetune.main(arguments), lambda: train.main(["--resume", str(run)])):
-        assert command() == 0  # it reports that the run is finished, and does nothing
+        (run / "report.html").unlink()  # as if it had been killed before
+        assert command() == 0  # it reports that the run is finished, and draws what is missing
         check_message(capsys.readouterr().out, run, f"{result['test_accuracy_best']:.2%}")
+        assert (run / "report.html").exists()
     for changes, parts in ((["--head-layers", "8"], ["head_layers", "(7, 0.5)", "(8,)"]),
                            (["--head-epochs", "2"], ["head_epochs", 1, 2]),
                            (["--lr", "0.5"], ["learning_rate", "0.001"]),

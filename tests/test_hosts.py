@@ -539,9 +539,10 @@ def test_a_signal_at_either_host_saves_the_step_for_both(tmp_path):
 
 
 @needs_jax
-def test_several_hosts_are_for_jax(tmp_path):
+@pytest.mark.parametrize("words", [("--backend", "tensorflow"), ("--backend", "jax", "--runs", "3")])
+def test_several_hosts_train_one_run_with_jax(words, tmp_path):
     done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--hosts", "a:1,b:2", "--host-index", "0",
-                           "--backend", "tensorflow", "--output-dir", str(tmp_path)],
-                          cwd=ROOT, capture_output=True, text=True)
+                           *words, "--output-dir", str(tmp_path)],
+                          cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     check_message(done.stderr, "--backend jax", "--seed", "--runs")

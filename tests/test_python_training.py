@@ -69,6 +69,14 @@ def test_the_results_of_a_run(trained_run):
     assert "<img" in reopened._repr_html_()
 
 
+def test_a_run_is_found_after_the_working_directory_has_changed(trained_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained_run.path.parent)
+    run = zoo.Run("digits")
+    assert repr(run).startswith("<zoo.Run 'digits'")
+    monkeypatch.chdir(tmp_path)
+    assert (run.status, run.history) == ("finished", trained_run.history) and run.path == trained_run.path
+
+
 def test_a_run_evaluates_and_predicts(trained_run):
     scores = trained_run.evaluate(split="test")
     assert scores["accuracy"] == trained_run.result["test_accuracy_best"] and scores["total"] == 200

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import stat
 import struct
@@ -20,7 +21,7 @@ from helpers import check_message
 import zoo
 from zoo import devices as device
 from zoo.__main__ import COMMANDS
-from zoo.cli import train
+from zoo.cli import multi_seed, train
 from zoo.training.recipe import Recipe, serialize_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -356,6 +357,51 @@ def test_ctrl_c(clean_environment, tmp_path):
     assert len(read_csv(run / "history.csv")) >= 1 and not (run / "result.json").exists()
     assert [name for name in list_files(run) if "/." in name or name.startswith(".")] == [".lock"]  # no scratch files
     assert read_arrays(run)["weights/C1/kernel"].shape == (5, 5, 1, 6)
+
+
+COUNT_INTERRUPTS = """
+import signal, time
+from types import SimpleNamespace
+state = SimpleNamespace(count=0)
+def count(*_):
+    state.count += 1
+signal.signal(signal.SIGINT, count)
+print("ready", flush=True)
+while not state.count:
+    time.sleep(0.1)
+time.sleep(0.5)
+print("interrupts:", state.count, flush=True)
+"""
+RUN_CHILD = f"""
+import sys
+from zoo.cli import multi_seed
+sys.exit(multi_seed.run_child_process([sys.executable, "-c", {COUNT_INTERRUPTS!r}]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_ctrl_c_reaches_the_training_of_a_seed_once(has_terminal, clean_environment, tmp_path):
+    """From a terminal, which sends it to both processes, although stdin is redirected; or by a signal to the first."""
+    command = [sys.executable, "-c", RUN_CHILD]
+    if has_terminal:
+        shell = f"exec {shlex.join(command)} < /dev/null"
+        command = [sys.executable, "-c", "import pty, sys; pty.spawn(['sh', '-c', sys.argv[1]])", shell]
+    process = subprocess.Popen(command, cwd=tmp_path, env=clean_environment, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, start_new_session=True)
+    with process:
+        assert process.stdout.readline().strip() == b"ready"
+        if has_terminal:
+            process.stdin.write(b"\x03")
+            process.stdin.flush()
+        else:
+            process.send_signal(signal.SIGINT)
+        assert b"interrupts: 1" in process.stdout.read()
+
+
+def test_the_status_of_a_training_that_a_signal_killed():
+    assert multi_seed.run_child_process([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), 9)"]) == 137
+    assert multi_seed.run_child_process([sys.executable, "-c", "raise SystemExit(7)"]) == 7
 
 
 # Errors

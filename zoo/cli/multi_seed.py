@@ -1,5 +1,6 @@
 """Repeating a training with several seeds, each in a process of its own, in sequence. No backend, no NumPy."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -68,12 +69,16 @@ def train_each_seed(seeds, arguments, name, deadline):
 
 
 def run_child_process(command):
-    """Run a command and return its exit status; forward signals to it and wait until it has saved."""
+    """Run a command, forward signals to it and wait until it has saved; return its exit status, as a shell does.
+
+    That of a process which a signal has terminated is 128 and the signal's number.
+    """
     child = subprocess.Popen(command)
     old_handlers = {number: signal.signal(number, lambda number, frame: forward_signal(child, number))
                     for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return child.wait()
+        status = child.wait()
+        return status if status >= 0 else 128 - status
     finally:
         for number, handler in old_handlers.items():
             signal.signal(number, handler)
@@ -81,5 +86,14 @@ def run_child_process(command):
 
 def forward_signal(child, number):
     """Forward a signal to the child, which has already received a Ctrl-C of the terminal."""
-    if number != signal.SIGINT or not sys.stdin.isatty():
+    if number != signal.SIGINT or not is_in_foreground():
         child.send_signal(number)
+
+
+def is_in_foreground():
+    """Return whether a terminal sends its Ctrl-C to this process and its children, even if stdin is redirected."""
+    try:
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:  # no terminal
+        return False

@@ -47,6 +47,7 @@ def execute_training(argv, prog, parser):
     if arguments.dataset is None:
         raise UserError("no images are specified; give --dataset NAME, FOLDER, FILE.npz or FILE.csv")
     dataset_args.check_images(arguments)
+    host_address = parse_hosts(arguments, env.select_backend(arguments.backend))
     if arguments.runs is not None:
         return multi_seed.train_seeds(arguments, command_line, times["deadline"])
     class_weight = parse_class_weight(arguments.class_weight)
@@ -54,7 +55,6 @@ def execute_training(argv, prog, parser):
     finetune_options, backbone_weights = request["finetune_options"], request["backbone_weights"]
     config = parse_run_config(arguments, request=request) if arguments.dataset in DATASETS else None
     device = devices.select_installed_gpus(arguments.gpu)
-    host_address = parse_hosts(arguments, env.select_backend(arguments.backend))
 
     from zoo.runs.stages import read_resumed_config  # NumPy, no backend
     from zoo.training import class_weights, run_directory

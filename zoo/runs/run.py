@@ -19,7 +19,7 @@ class Run:
         path: the run directory, str or Path.
 
     Attributes:
-        path: Path of the run directory.
+        path: Path of the run directory, as given; absolute once the working directory has changed.
         config: dict, the contents of run.json.
         reason: why training stopped before the last epoch: "interrupted", "out of time", "stopped by a callback",
             "the loss is not finite", "out of memory" or "an exception: ..."; None for a run that is finished or
@@ -36,12 +36,17 @@ class Run:
     """
 
     def __init__(self, path):
-        self.path = expand_user(path)
+        self._path = expand_user(path)
+        self._absolute_path = self._path.absolute()
         self.config = run_files.read_config(self.path)
 
     def __fspath__(self):
         """The path of the run directory, so that a Run is accepted wherever a path is."""
         return str(self.path)
+
+    @property
+    def path(self):
+        return self._path if self._path.absolute() == self._absolute_path else self._absolute_path
 
     @property
     def name(self):

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoo import devices
 from zoo.data.datasets import Dataset
 from zoo.errors import UserError
+from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.backend import load_run_backend
 from zoo.runs.data import check_same_data
 from zoo.runs.stages import (
@@ -129,6 +130,8 @@ class Session:
                 if self.finetune_options:
                     result = read_finished_result(run, run_config.recipe.epochs)
                     if result:
+                        if distribution.host == 0:
+                            draw_missing_outputs(run)
                         return self.run_work(lambda: (None, result), run, run_config.recipe, None, "", None)
                 stages = make_stages(run_config, run)
                 current_stage = next((stage for stage in stages[:-1] if not is_stage_finished(stage)), stages[-1])
