@@ -373,8 +373,13 @@ time.sleep(0.5)
 print("interrupts:", state.count, flush=True)
 """
 RUN_CHILD = f"""
-import sys
+import sys, time
 from zoo.cli import multi_seed
+forward = multi_seed.forward_signal
+def forward_later(*arguments):  # two signals at the same time count as one
+    time.sleep(0.2)
+    forward(*arguments)
+multi_seed.forward_signal = forward_later
 sys.exit(multi_seed.run_child_process([sys.executable, "-c", {COUNT_INTERRUPTS!r}]))
 """
 
