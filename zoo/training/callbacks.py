@@ -159,7 +159,7 @@ class CallbackGroup(keras.callbacks.Callback):
     def __init__(self, callbacks, progress):
         super().__init__()
         self.callbacks, self.progress = callbacks, progress
-        self.has_begun, self.last_logs = False, {}
+        self.has_started, self.last_logs = False, {}
 
     def set_params(self, params):
         super().set_params(params)
@@ -170,8 +170,8 @@ class CallbackGroup(keras.callbacks.Callback):
         self.call("set_model", model)
 
     def on_train_begin(self, logs=None):
-        if not self.has_begun:
-            self.has_begun = True
+        if not self.has_started:
+            self.has_started = True
             self.call("on_train_begin", logs)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -189,8 +189,8 @@ class CallbackGroup(keras.callbacks.Callback):
             self.call("on_epoch_end", epoch, logs)
 
     def finish(self):
-        """Call on_train_end, with the logs of the last epoch, if training has begun."""
-        if self.has_begun:
+        """Call on_train_end, with the logs of the last epoch, if training has started."""
+        if self.has_started:
             self.call("on_train_end", self.last_logs)
 
     def call(self, method, *arguments):

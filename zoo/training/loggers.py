@@ -67,7 +67,7 @@ def make_tensorboard_callbacks(run, config, stack):
 def make_wandb_callbacks(run, config, stack):
     """Log to the user's active run of Weights & Biases, or to a new one, which ends with `stack`.
 
-    A resumed run goes on under the id of its path, since runs in other folders can have the same name.
+    The id is that of its path, under which it is resumed: runs in other folders can have the same name.
     """
     import wandb
     from wandb.integration.keras import WandbMetricsLogger
