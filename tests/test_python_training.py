@@ -149,7 +149,8 @@ def test_a_training_leaves_the_random_states_of_the_caller(tmp_path):
         assert random.random() == python_numbers.random() and np.random.rand() == numpy_numbers.rand()
 
     few = {"limit": 20, "batch_size": 20}
-    run = zoo.fit("lenet5", "digits", **few, epochs=1, lr_schedule="constant", output_dir=tmp_path, verbose=False)
+    run = zoo.fit("lenet5", "digits", **few, epochs=1, lr_schedule="constant", warmup_epochs=0, output_dir=tmp_path,
+                  verbose=False)
     assert_unchanged()
     run.resume(epochs=2, verbose=False)
     assert_unchanged()
@@ -241,7 +242,7 @@ def test_a_limited_dataset_is_loaded_again_with_its_limit(tmp_path):
     assert run.status == "stopped" and run.config["limit"] == 60
     assert run.resume(verbose=False).status == "finished" and run.evaluate()["total"] == 60
     images, labels = make_stripes(200)
-    stripes = zoo.load_data((images, labels), limit=30)
+    stripes = zoo.load_data((images, labels), limit=np.int64(30))
     for name, dataset in (("dataset", stripes), ("arrays", (images, labels))):
         run = zoo.fit("lenet5", stripes, name=name, **common)
         assert run.config["dataset"]["train"] == 30 and run.status == "stopped"

@@ -118,7 +118,7 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
     load_source = get_modality(shape).get_function("load_source")
     dataset = load_source(kind, source, shape=shape, vocabulary=vocabulary,
                           **{name: value for name, value in arguments.items() if value is not None})
-    return replace(dataset, limit=limit)
+    return replace(dataset, limit=None if limit is None else int(limit))  # not a NumPy integer, which is not JSON
 
 
 def resolve_shape(kind, source, shape, sequence_length=None):

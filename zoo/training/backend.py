@@ -21,13 +21,14 @@ def import_keras():
 @contextlib.contextmanager
 def convert_memory_errors(backend):
     """Convert what loading a backend raises when it runs out of memory, which can be any error, to OutOfMemory."""
+    handled = sys.exc_info()[1]
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         shortage = process_memory.describe_shortage()
-        if not (shortage or failures.is_out_of_memory(error)):
+        if not (shortage or failures.is_out_of_memory(error, handled)):
             raise
         raise OutOfMemory(f"out of memory while loading {backend}{shortage and f': {shortage}'}; free memory, or raise "
                           "the limit if there is one (ulimit -v)") from error
