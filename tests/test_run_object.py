@@ -242,8 +242,8 @@ def test_in_a_notebook_the_curves_are_updated_in_one_output(notebook, tmp_path, 
 
 
 def test_quiet(notebook, tmp_path, capfd):
-    run = zoo.fit("lenet5", "digits", limit=100, epochs=1, lr_schedule="constant", warmup_epochs=0.0, output_dir=tmp_path,
-                  name="run", verbose=False)
+    run = zoo.fit("lenet5", "digits", limit=100, epochs=1, lr_schedule="constant", warmup_epochs=0.0, name="run",
+                  output_dir=tmp_path, verbose=False)
     assert run.resume(epochs=2, verbose=False).history["epoch"] == [1, 2]
     assert notebook == [] and capfd.readouterr() == ("", "")
 

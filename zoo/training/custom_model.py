@@ -52,8 +52,8 @@ def check_custom_model(model):
         model.get_config()
     [(path, count)] = Counter(weight.path for weight in model.weights).most_common(1) or [("", 0)]
     if count > 1:  # checkpoints have the weights by their paths
-        raise UserError(f"the model {model.name} has {count} layers called {path.split('/')[-2:][0]!r} in different nested "
-                        "models; give each layer a name of its own")
+        raise UserError(f"the model {model.name} has {count} layers called {path.split('/')[-2:][0]!r} in different "
+                        "nested models; give each layer a name of its own")
 
 
 def get_source_arguments(model):
