@@ -1,5 +1,6 @@
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,21 @@ def real_data(tmp_path_factory):
         pytest.skip("the real images are not here: no ../shared/data/unpack.py")
     folder = tmp_path_factory.mktemp("real")
     process = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
-    if process.returncode:
-        pytest.skip(f"the real images could not be unpacked: {process.stderr.strip().splitlines()[-1]}")
+    assert process.returncode == 0, process.stderr
     return folder
+
+
+@pytest.fixture
+def alarm():
+    """Fail a test that waits for 10 s, as one that opens a pipe would; not by an exception, which a test can expect."""
+    def fail(number, frame):
+        pytest.fail("no answer within 10 s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, 10)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(autouse=True)

@@ -140,10 +140,10 @@ def test_flips_and_crops_are_uniform():
     assert abs(mirrored.mean() - 0.5) < 0.04
     assert np.array_equal(parameters[:, 4], np.where(mirrored, -1, 1))
     down, right = -parameters[:, 2], -parameters[~mirrored][:, 5]
-    for offset, augment_all_by_loops in ((down, 4000 / 9), (right, (~mirrored).sum() / 9)):
+    for offset, expected in ((down, 4000 / 9), (right, (~mirrored).sum() / 9)):
         offsets, counts = np.unique(offset, return_counts=True)
         assert offsets.tolist() == list(range(-4, 5))
-        assert np.all(abs(counts - augment_all_by_loops) < 5 * math.sqrt(augment_all_by_loops))
+        assert np.all(abs(counts - expected) < 5 * math.sqrt(expected))
     assert abs(np.corrcoef(down[~mirrored], right)[0, 1]) < 5 / math.sqrt(len(right))
 
 

@@ -169,8 +169,7 @@ def build_finetuned(network, shape, head=(), features="", pooling="avg", width=0
 def test_28_pixels_are_upsampled_to_84_for_xception():
     (model, backbone), _ = build_finetuned("xception", (28, 28, 1), (16, 0.5))
     assert model.get_layer("upsample").output.shape == (None, 84, 84, 3)
-    assert [layer.name for layer in model.layers[-6:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"] \
-        or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
+    assert [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
     reference = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
     assert [layer.name for layer in backbone.layers][1:] == [layer.name for layer in reference.layers][1:]
     assert finetuned_model.find_freeze_boundary(backbone, 36) == reference.layers[35].name
@@ -219,7 +218,10 @@ def test_strategies(strategy, frozen, stages, source, runs_dir, capsys):
     assert (runs_dir / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", output))
     config = json.loads((runs_dir / name / "run.json").read_text())["finetuning"]
     assert bool(config["feature_layer"]) == (strategy == "small-different")
-    assert config["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, config["frozen_until"])
+    if frozen == 0.5:
+        assert re.fullmatch(r"conv\d_\d_(add|preact_bn)", config["frozen_until"])
+    else:
+        assert config["frozen_until"] == {1: "conv5_relu", 0: ""}[frozen]
 
 
 @pytest.mark.parametrize("arguments, parts", [
@@ -277,8 +279,6 @@ def test_a_folder_is_trained_on_and_evaluated(pets, runs_dir, capsys):
                           "--gpu", "none", "--output-dir", str(runs_dir), "--name", "pets"]) == 0
     assert evaluate.main([str(runs_dir / "pets"), "--gpu", "none"]) == 0
     assert "cat" in capsys.readouterr().out
-    (pets / "cat" / "0.png").unlink()
-    assert evaluate.main([str(runs_dir / "pets"), "--gpu", "none"]) in (0, 2)  # 0 if it was not in the test split
 
 
 def test_extract(pets, tmp_path, capsys):

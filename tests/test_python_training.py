@@ -293,7 +293,7 @@ def test_arrays(tmp_path):
     run = zoo.fit("lenet5", make_stripes(300), test_data=test, class_names=["top", "middle", "bottom"], epochs=4,
                   batch_size=16, output_dir=tmp_path, name="stripes")
     assert run.class_names == ["top", "middle", "bottom"] and run.result["test_accuracy_best"] > 0.9
-    assert run.evaluate(test and zoo.load_data(make_stripes(300), test_data=test))["total"] == 30
+    assert run.evaluate(zoo.load_data(make_stripes(300), test_data=test))["total"] == 30
     assert run.config["command"].startswith(
         "zoo.fit('lenet5', (<uint8 (300, 28, 28)>, <int64 (300,)>), name='stripes', output_dir='")
     assert "class_names=['top', 'middle', 'bottom'], " in run.config["command"]

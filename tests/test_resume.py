@@ -373,7 +373,7 @@ def test_killed_within_an_epoch_it_ends_as_if_it_had_not(train, backend):
     process.kill()
     process.communicate()
     epoch, step, seconds = checkpoints.read_progress(last)
-    assert (epoch, process.returncode) == (0, -signal.SIGKILL) and 0 < step < 300 and 0 < seconds < 100
+    assert (epoch, process.returncode) == (0, -signal.SIGKILL) and 0 < step < 300 and 0 < seconds
     status, out, err = ended(train("--resume", f"runs/{killed.name}", "--checkpoint-minutes", "50", "--backend",
                                    backend))
     assert (status, err) == (0, "")

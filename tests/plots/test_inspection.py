@@ -127,11 +127,13 @@ def test_images_of_different_sizes():
     check_message(error.value, "images", "array")
 
 
-@pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
-                                   keras.Sequential([keras.Input((4,)), layers.Dense(2)])])
-def test_models_that_cannot_be_inspected(model):
-    with pytest.raises(UserError):
+@pytest.mark.parametrize("model, parts", [
+    (keras.Sequential([layers.Dense(2)]), ("keras.Input",)), ("resnet18", ("'resnet18'", "keras.Model")),
+    (keras.Sequential([keras.Input((4,)), layers.Dense(2)]), ("(batch, height, width, channels)",))])
+def test_models_that_cannot_be_inspected(model, parts):
+    with pytest.raises(UserError) as error:
         zoo.features(model, np.zeros((1, 4, 4, 3)), "all")
+    check_message(error.value, *parts)
 
 
 # ---------------------------------------------------------------------------------------------- attributions
