@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 # before a test imports Keras: TensorFlow logs many messages at startup
@@ -20,9 +21,13 @@ def real_data(tmp_path_factory):
     """Return a folder with the real MNIST, CIFAR-10 and CIFAR-100."""
     if not REAL.exists():
         pytest.skip("the real images are not here: no ../shared/data/unpack.py")
-    folder = tmp_path_factory.mktemp("real")
-    process = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "real"
+    with filelock.FileLock(f"{folder}.lock"):  # the first of several workers unpacks
+        if not folder.exists():
+            process = subprocess.run([sys.executable, REAL, f"{folder}-new"], capture_output=True, text=True)
+            assert process.returncode == 0, process.stderr
+            os.rename(f"{folder}-new", folder)
     return folder
 
 

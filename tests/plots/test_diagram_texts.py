@@ -7,6 +7,7 @@ import hostile
 import pydot
 import pytest
 from helpers import slow_if_sibling
+from subjects import make_summary_and_graph as subject
 
 from zoo import registry
 from zoo.analysis import summary
@@ -18,14 +19,6 @@ NETWORKS = sorted(registry.MODELS)
 DETAILS = ("stages", "blocks", "layers")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's, of the parser it uses
-
-
-@functools.cache
-def subject(name):
-    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
-    spec = registry.get_model_info(name)
-    found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
-    return found, build_module_graph(found, spec.aux_loss_weights)
 
 
 def unquoted(name):

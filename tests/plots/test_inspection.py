@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from helpers import check_message, check_text, slow_if_sibling
+from helpers import check_message, check_text, slow_if_large
 
 import zoo
 from zoo import registry
@@ -291,11 +291,16 @@ def run_on_backend(backend, path):
         return dict(file)
 
 
+@pytest.fixture(scope="module")
+def on_tensorflow(tmp_path_factory):
+    return run_on_backend("tensorflow", tmp_path_factory.mktemp("tensorflow") / "expected.npz")
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_the_same_on_each_backend(backend, tmp_path):
+def test_the_same_on_each_backend(backend, tmp_path, request):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
-    expected, actual = (run_on_backend(name, tmp_path / f"{name}.npz") for name in ("tensorflow", backend))
+    actual, expected = run_on_backend(backend, tmp_path / "actual.npz"), request.getfixturevalue("on_tensorflow")
     for key, values in expected.items():
         assert values.any() and actual[key] == pytest.approx(values, rel=1e-3, abs=1e-5), key
 
@@ -362,7 +367,7 @@ def inspect_network(name, layer_names="stages", width=0.125):
     return ImageInspection(build_inspected_untrained(model_config), pixels, layer_names, "noise.png")
 
 
-@pytest.mark.parametrize("name", slow_if_sibling(registry.select_models("image")))
+@pytest.mark.parametrize("name", slow_if_large(registry.select_models("image")))
 def test_every_network_can_be_inspected(name):
     """The stages, from large feature maps to scores, the bar chart and the maps. The slow test covers gradients."""
     view = inspect_network(name)
