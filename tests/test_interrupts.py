@@ -20,14 +20,15 @@ FEW = {"limit": 60, "batch_size": 20, "epochs": 2, "verbose": False}  # three st
 
 
 class PressCtrlC(keras.callbacks.Callback):
-    """Sends SIGINT to this process after a step, `times` times, and records the handlers that it finds then."""
+    """Sends SIGINT to this process after a step, `times` times; records the run's status and the handlers by then."""
 
-    def __init__(self, step, times=1):
+    def __init__(self, run, step, times=1):
         super().__init__()
-        self.step, self.times, self.handlers = step, times, []
+        self.run, self.step, self.times, self.status, self.handlers = run, step, times, "", []
 
     def on_train_batch_end(self, batch, logs=None):
         if self.model.optimizer.iterations == self.step:
+            self.status = zoo.Run(self.run).status
             for _ in range(self.times):
                 os.kill(os.getpid(), signal.SIGINT)
                 self.handlers.append(signal.getsignal(signal.SIGINT))
@@ -48,9 +49,9 @@ def check_equal_runs(run, other):
 
 
 def test_ctrl_c_finishes_the_step_and_the_run_resumes_exactly(whole, tmp_path, capsys):
-    before, ctrl_c = signal.getsignal(signal.SIGINT), PressCtrlC(4)
+    before, ctrl_c = signal.getsignal(signal.SIGINT), PressCtrlC(tmp_path / "run", 4)
     run = zoo.fit("lenet5", "digits", output_dir=tmp_path, name="run", callbacks=[ctrl_c], **FEW)
-    assert (run.status, run.reason) == ("stopped", "interrupted")
+    assert (ctrl_c.status, run.status, run.reason) == ("running", "stopped", "interrupted")
     assert ctrl_c.handlers == [signal.default_int_handler]  # a second Ctrl-C would end it immediately
     assert signal.getsignal(signal.SIGINT) is before
     check_message(capsys.readouterr().err.strip(), "Ctrl-C")
@@ -63,7 +64,8 @@ def test_ctrl_c_finishes_the_step_and_the_run_resumes_exactly(whole, tmp_path, c
 def test_a_second_ctrl_c_ends_it_immediately(whole, tmp_path, capsys):
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        zoo.fit("lenet5", "digits", output_dir=tmp_path, name="run", callbacks=[PressCtrlC(5, times=2)], **FEW)
+        zoo.fit("lenet5", "digits", output_dir=tmp_path, name="run",
+                callbacks=[PressCtrlC(tmp_path / "run", 5, times=2)], **FEW)
     assert signal.getsignal(signal.SIGINT) is before
     run = zoo.Run(tmp_path / "run")
     assert run.status == "stopped" and run.history["epoch"] == [1]

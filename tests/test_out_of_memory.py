@@ -69,7 +69,7 @@ def test_a_crash_that_leaves_python_too_little_memory():
     check_message(message, "error: ", "memory", "--batch-size 32", "runs/a")
 
 
-@pytest.mark.slow  # alone it takes a second; at the end of the whole suite it has hung, for a reason that is not known
+@pytest.mark.slow  # it has hung at the end of the whole suite: perhaps SIGABRT was blocked, which is undone by now
 def test_a_crash_in_a_thread_when_the_heap_is_full():
     """The handler runs on this thread, which Python does not know yet."""
     assert run_script("resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
