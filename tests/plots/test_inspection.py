@@ -302,7 +302,8 @@ def test_the_same_on_each_backend(backend, tmp_path, request):
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
     actual, expected = run_on_backend(backend, tmp_path / "actual.npz"), request.getfixturevalue("on_tensorflow")
     for key, values in expected.items():
-        assert values.any() and actual[key] == pytest.approx(values, rel=1e-3, abs=1e-5), key
+        # measured: at most 5e-6 of the largest value, for occlusion, which subtracts probabilities in float32
+        assert values.any() and np.abs(actual[key] - values).max() < 3e-5 * np.abs(values).max(), key
 
 
 # ---------------------------------------------------------------------------------------------------- maps and images
