@@ -1,9 +1,11 @@
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 # before a test imports Keras: TensorFlow logs many messages at startup
@@ -19,11 +21,27 @@ def real_data(tmp_path_factory):
     """Return a folder with the real MNIST, CIFAR-10 and CIFAR-100."""
     if not REAL.exists():
         pytest.skip("the real images are not here: no ../shared/data/unpack.py")
-    folder = tmp_path_factory.mktemp("real")
-    process = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
-    if process.returncode:
-        pytest.skip(f"the real images could not be unpacked: {process.stderr.strip().splitlines()[-1]}")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "real"
+    with filelock.FileLock(f"{folder}.lock"):  # the first of several workers unpacks
+        if not folder.exists():
+            process = subprocess.run([sys.executable, REAL, f"{folder}-new"], capture_output=True, text=True)
+            assert process.returncode == 0, process.stderr
+            os.rename(f"{folder}-new", folder)
     return folder
+
+
+@pytest.fixture
+def alarm():
+    """Fail a test that waits for 10 s, as one that opens a pipe would; not by an exception, which a test can expect."""
+    def fail(number, frame):
+        pytest.fail("no answer within 10 s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, 10)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,20 @@ SIBLINGS = {"vgg19", "msra_b", "resnet32", "resnet34_v1", "resnet44", "resnet56"
             "resnet110", "resnet110_v2", "resnet152", "resnet152_v2"}
 
 
+# These take seconds to build, or are siblings of others: counts and shapes are always tested, the rest if `slow`
+LARGE = {"inception_resnet_v2", "inception_resnet_v2_paper", "inception_v2", "inception_v3", "inception_v4", "xception",
+         "resnet164_v2", *SIBLINGS}
+
+
+def slow_if_large(rows, large=LARGE):
+    """Mark the rows of the large networks, names or tuples that begin with them."""
+    rows = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return [pytest.param(*row, marks=[pytest.mark.slow] * (row[0] in large)) for row in rows]
+
+
 def slow_if_sibling(names):
     """Mark the tests of siblings of other networks as slow."""
     return [pytest.param(name, marks=[pytest.mark.slow] * (name in SIBLINGS)) for name in names]
-
 
 
 def module_at(path):

@@ -44,8 +44,8 @@ def test_train_evaluate_predict(backend, tmp_path):
     backend_arguments = ("--gpu", "none", "--backend", backend)
     run_arguments = ("--output-dir", ".", "--name", "run")
     train_output, resume_output, evaluate_output, predict_output = run_commands(
-        tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run_arguments,
-                   *backend_arguments),
+        tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--batch-size", "100", "--epochs", "1", "--recipe",
+                   "notes", *run_arguments, *backend_arguments),  # three whole batches: each size is compiled
         ("zoo.cli.train", "--resume", "run", "--epochs", "2", *backend_arguments),
         ("zoo.cli.evaluate", "run", *backend_arguments),
         ("zoo.cli.predict", "run", "digit.png", "--top-k", "1", *backend_arguments))

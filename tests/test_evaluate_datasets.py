@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers import check_text
+from helpers import check_message, check_text
 from PIL import Image
 
 import zoo
@@ -197,9 +197,12 @@ def test_invalid_other_images(run, tmp_path, capsys):
                              (["strange", "--split", "validation"], ("validation",))):
         line = refusal_message(capsys, evaluate.main, run.path, "--data", tmp_path / arguments[0], *arguments[1:])
         assert all(part in line for part in parts), line
-    for data_folder in ((images, labels + 1), (images[:, :20], labels), (images, labels, 3), 5):
-        with pytest.raises(UserError):
-            run.evaluate(data_folder)
+    for data, parts in (((images, labels + 1), ("3", "bottom, middle, top")),
+                        ((images[:, :20], labels), ("20x28x1", "28x28x1")),
+                        ((images, labels, 3), ("(images, labels)", "3")), (5, ("int",))):
+        with pytest.raises(UserError) as error:
+            run.evaluate(data)
+        check_message(error.value, *parts)
 
 
 def test_other_images_with_the_labels_of_the_run_are_not_its_own(run, tmp_path, capsys):

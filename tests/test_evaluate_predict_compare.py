@@ -1,4 +1,4 @@
-"""zoo evaluate and zoo predict on a run that another process has trained; zoo compare; their refusals."""
+"""zoo evaluate and zoo predict on a run; zoo compare; their refusals."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from helpers import check_message, check_text
 from PIL import Image
 
 import zoo
-from zoo.cli import compare, evaluate, predict
+from zoo.cli import compare, evaluate, predict, train
 from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
 from zoo.runs.data import find_data_dir, reload_run_split
@@ -26,12 +26,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Train a run of two epochs on 150 images in another process."""
+    """Train a run of two epochs on 150 images."""
     folder = tmp_path_factory.mktemp("runs")
-    arguments = ("lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", folder, "--name",
-                 "first")
-    process = subprocess.run([sys.executable, "-m", "zoo.train", *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
+    assert train.main(["lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", str(folder),
+                       "--name", "first"]) == 0
     return folder / "first"
 
 

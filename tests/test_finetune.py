@@ -1,6 +1,8 @@
 """zoo finetune and zoo extract-features: frozen layers, pixel scaling, stages, and runs that every command can read."""
 
+import contextlib
 import csv
+import io
 import json
 import re
 import shutil
@@ -36,11 +38,15 @@ def source(runs_dir):
 
 @pytest.fixture(scope="module")
 def two_stage_run(runs_dir, source):
-    """Fine-tune in two stages on the same backbone: the head, then the layers above conv3_1_add."""
+    """Fine-tune in two stages on the same backbone: the head, then the layers above conv3_1_add.
+
+    Return (run directory, arguments, stdout).
+    """
     arguments = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5",
                  "--two-stage", "--epochs", "2", "--output-dir", str(runs_dir), "--name", "staged"]
-    assert finetune.main(arguments) == 0
-    return runs_dir / "staged", arguments
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        assert finetune.main(arguments) == 0
+    return runs_dir / "staged", arguments, output.getvalue()
 
 
 def read_weights(run):
@@ -61,15 +67,15 @@ def test_frozen_weights_stay_and_the_others_learn(source, two_stage_run):
     assert not np.array_equal(head["head1/kernel"], after["head1/kernel"])
 
 
-def test_a_stage_reports_the_freeze_boundary_and_trainable_parameters(source, runs_dir, capsys):
-    finetune.main([*MODEL, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(runs_dir),
-                   "--name", "said"])
-    output = capsys.readouterr().out
+def test_a_stage_reports_the_freeze_boundary_and_trainable_parameters(two_stage_run):
+    output = two_stage_run[2]
     backbone = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
-    num_unfrozen = sum(np.prod(weight.shape) for layer in backbone.layers[9:] for weight in layer.trainable_weights)
-    num_classifier = backbone.output_shape[-1] * 10 + 10
-    (stage_line,) = (line for line in output.splitlines() if backbone.layers[8].name in line)
-    check_message(stage_line, 9, len(backbone.layers), f"{num_unfrozen + num_classifier:,}",
+    frozen = [layer.name for layer in backbone.layers].index("conv3_1_add") + 1
+    num_unfrozen = sum(np.prod(weight.shape) for layer in backbone.layers[frozen:]
+                       for weight in layer.trainable_weights)
+    num_classifier = backbone.output_shape[-1] * 7 + 7 + 7 * 10 + 10
+    (stage_line,) = (line for line in output.splitlines() if "conv3_1_add" in line)
+    check_message(stage_line, frozen, len(backbone.layers), f"{num_unfrozen + num_classifier:,}",
                   f"{backbone.count_params() + num_classifier:,}")
     (loaded_line,) = (line for line in output.splitlines() if "best.npz" in line and "fc" in line)
     check_message(loaded_line, 1, "fc")  # the layer of the file that the backbone lacks
@@ -94,7 +100,7 @@ def test_learning_rates_and_epochs_of_the_stages(two_stage_run):
 
 
 def test_a_fine_tuned_run_works_with_all_commands(two_stage_run, tmp_path, capsys):
-    run, arguments = two_stage_run
+    run, arguments, _ = two_stage_run
     model = zoo.load(run)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
     probabilities = model.predict(pixels, verbose=0)
@@ -169,8 +175,7 @@ def build_finetuned(network, shape, head=(), features="", pooling="avg", width=0
 def test_28_pixels_are_upsampled_to_84_for_xception():
     (model, backbone), _ = build_finetuned("xception", (28, 28, 1), (16, 0.5))
     assert model.get_layer("upsample").output.shape == (None, 84, 84, 3)
-    assert [layer.name for layer in model.layers[-6:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"] \
-        or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
+    assert [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
     reference = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
     assert [layer.name for layer in backbone.layers][1:] == [layer.name for layer in reference.layers][1:]
     assert finetuned_model.find_freeze_boundary(backbone, 36) == reference.layers[35].name
@@ -219,7 +224,10 @@ def test_strategies(strategy, frozen, stages, source, runs_dir, capsys):
     assert (runs_dir / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", output))
     config = json.loads((runs_dir / name / "run.json").read_text())["finetuning"]
     assert bool(config["feature_layer"]) == (strategy == "small-different")
-    assert config["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, config["frozen_until"])
+    if frozen == 0.5:
+        assert re.fullmatch(r"conv\d_\d_(add|preact_bn)", config["frozen_until"])
+    else:
+        assert config["frozen_until"] == {1: "conv5_relu", 0: ""}[frozen]
 
 
 @pytest.mark.parametrize("arguments, parts", [
@@ -277,8 +285,6 @@ def test_a_folder_is_trained_on_and_evaluated(pets, runs_dir, capsys):
                           "--gpu", "none", "--output-dir", str(runs_dir), "--name", "pets"]) == 0
     assert evaluate.main([str(runs_dir / "pets"), "--gpu", "none"]) == 0
     assert "cat" in capsys.readouterr().out
-    (pets / "cat" / "0.png").unlink()
-    assert evaluate.main([str(runs_dir / "pets"), "--gpu", "none"]) in (0, 2)  # 0 if it was not in the test split
 
 
 def test_extract(pets, tmp_path, capsys):

@@ -282,12 +282,10 @@ def test_the_others_notice_who_is_lost(lost, how):
     try:
         assert [process.stdout.readline() for process in processes] == ["met\n"] * 3
         processes[lost].send_signal(how)
-        began = time.monotonic()
         for index, process in enumerate(processes):
             if index != lost:
                 assert process.wait(30) == multihost.EXIT_HOST_LOST == 8
                 check_message(process.stderr.read(), lost, addresses[lost])
-        assert time.monotonic() - began < 30
     finally:
         for process in processes:
             process.kill()
@@ -511,9 +509,7 @@ def test_a_lost_host_ends_the_other_and_both_go_on(lost, tmp_path):
         assert pair[0].poll() is None
         time.sleep(0.02)
     pair[lost].send_signal(signal.SIGKILL)
-    began = time.monotonic()
     status, _, wrong = finished([pair[1 - lost]], 60)[0]
-    assert time.monotonic() - began < 60
     assert status == 8 and "Traceback" not in wrong
     check_text(wrong, addresses[lost])
     pair[lost].communicate()

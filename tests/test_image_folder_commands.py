@@ -72,10 +72,9 @@ def test_an_ambiguous_layout_is_refused_in_a_line(tmp_path, capsys, main, argume
 
 def test_skipped_files_are_reported_before_a_prediction(tmp_path, capsys):
     pets = write_pets(tmp_path / "pets", (28, 28, 3), ".png")
-    run, _ = train(pets, capsys)
     (pets / "cat" / "paper.pdf").write_bytes(b"%PDF-1.4")
     (pets / "cat" / "more.jfif").write_bytes(b"")
     Image.new("RGB", (28, 28)).save(pets / "cat" / "more.jfif", format="JPEG")
-    assert predict.main([str(run), str(pets), *GPU]) == 0
+    assert predict.main(["lenet5", "--weights", "mnist", str(pets), *GPU]) == 0
     out, err = capsys.readouterr()
     assert "1 .pdf" in err and "more.jfif: " in out

@@ -109,6 +109,17 @@ def run_lr_find(*arguments, folder):
                           text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
+def test_the_command_succeeds(tmp_path, monkeypatch, capsys):
+    from zoo.cli import lr_find
+
+    monkeypatch.chdir(tmp_path)
+    assert lr_find.main(["lenet5", "--limit", "300", "--batch-size", "32", "--steps", "30", "--gpu", "none", "-o",
+                         "curve.png"]) == 0
+    flag, learning_rate = capsys.readouterr().out.splitlines()[-1].split()
+    assert flag == "--lr" and 1e-4 < float(learning_rate) < 10
+    assert (tmp_path / "curve.png").read_bytes().startswith(PNG)
+
+
 @pytest.mark.slow  # a process of its own
 def test_the_command_prints_a_flag_and_draws_the_curve(tmp_path):
     process = run_lr_find("lenet5", "--dataset", "digits", "--limit", "1000", "--batch-size", "32", "--steps", "60",

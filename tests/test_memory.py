@@ -1,18 +1,16 @@
-"""The memory that zoo.analysis.memory estimates: tiny models by hand, and every network."""
+"""The memory that zoo.analysis.memory estimates for tiny models, by hand; test_descriptions.py has every network."""
 
-import math
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from helpers import check_text, slow_if_sibling
-from test_model_summary import NETWORKS, describe_cached, summarize_layers
+from helpers import check_text
+from test_model_summary import summarize_layers
 
 import zoo
 from zoo.analysis import summary
-from zoo.analysis.layer_memory import LAYER_MEMORY_RULES
 from zoo.analysis.memory import OPTIMIZER_SLOTS, MemoryEstimate
 from zoo.errors import UserError
 from zoo.layers import LocalResponseNormalization
@@ -130,29 +128,6 @@ def test_the_max_batch_size_is_the_largest(limit):
                               (memory.compute_max_inference_batch(limit), memory.estimate_inference)):
         assert largest == 0 or estimate(largest) <= limit
         assert estimate(largest + 1) > limit
-
-
-@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
-def test_every_network(name):
-    memory = describe_cached(name)["memory"]
-    image = memory["image"]
-    input_bytes = 4 * math.prod(describe_cached(name)["input_shape"])
-    assert input_bytes < image["saved_activations"] <= image["training"]
-    assert image["inference"] < image["training"]
-    assert memory["parameters"] == 4 * describe_cached(name)["parameters"]
-    assert (memory["batch_size"], memory["limit_gib"]) == (128, 8)
-    assert memory["inference"]["bytes"] < memory["training"]["sgd"]["bytes"] < memory["training"]["adam"]["bytes"]
-    assert 0 < memory["training"]["adam"]["max_batch_size"] <= memory["training"]["sgd"]["max_batch_size"]
-    assert memory["training"]["sgd"]["max_batch_size"] < memory["inference"]["max_batch_size"]
-
-
-@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
-def test_the_memory_rule_of_every_layer_is_known(name):
-    classes = [layer_class for kinds in LAYER_MEMORY_RULES
-               for layer_class in (kinds if isinstance(kinds, tuple) else (kinds,))]
-    known_names = {"Activation", *(layer_class.__name__ for layer_class in classes)}
-    assert {layer["class_name"] for stage in describe_cached(name)["stages"]
-            for layer in stage["layers"]} <= known_names
 
 
 def test_batch_size_and_limit_are_the_requested_ones():

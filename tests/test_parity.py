@@ -35,6 +35,11 @@ def randomize(model, seed=0):
     model.set_weights(values)
 
 
+def call(model, batch):
+    """Return the model's outputs for a batch; `predict` would first compile a function, which takes longer."""
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(batch, training=False))
+
+
 def random_images(*shape):
     return np.random.default_rng(1).normal(size=shape).astype("float32")
 
@@ -62,7 +67,7 @@ def compare_with_keras(name, shape, classes, include_top):
     randomize(model)
     reference.set_weights(model.get_weights())  # both have the same order of layers
     batch = random_images(2, *shape)
-    return relative_difference(model.predict(batch, verbose=0), reference.predict(batch, verbose=0))
+    return relative_difference(call(model, batch), call(reference, batch))
 
 
 @pytest.mark.slow
@@ -164,7 +169,7 @@ def test_resnet34_equals_the_authors_code_in_numpy(stem, shape):
     expected = resnet34(np.float64(batch), get_weights(model), small=stem == "small")
     # NumPy in float64 against 33 convolutions in float32, each of which rounds sums of up to 576 terms: measured 5e-7
     # to 2e-6. The smallest error worth catching, Keras's default epsilon of 1e-3, gives 1e-2.
-    assert relative_difference(model.predict(batch, verbose=0), expected) < 1e-4
+    assert relative_difference(call(model, batch), expected) < 1e-4
 
 
 def test_vgg_with_batch_norm_equals_numpy():
@@ -184,7 +189,7 @@ def test_vgg_with_batch_norm_equals_numpy():
         kernel, bias = weights[name]
         x = x @ kernel + bias
         x = relu(x) if name != "fc8" else x
-    assert relative_difference(model.predict(batch, verbose=0), x) < 1e-4  # 16 layers in float32, as above
+    assert relative_difference(call(model, batch), x) < 1e-4  # 16 layers in float32, as above
 
 
 def response_norm(x, k, alpha):
@@ -236,7 +241,7 @@ def test_alexnet_equals_the_paper_in_numpy(stem, shape):
     randomize(model)
     batch = 50 * random_images(2, *shape)  # bright enough for the normalization to have an effect
     expected = alexnet(np.float64(batch), get_weights(model), stem == "small")
-    assert relative_difference(model.predict(batch, verbose=0), expected) < 1e-5
+    assert relative_difference(call(model, batch), expected) < 1e-5
 
 
 def alexnet_2014(x, weights, small):
@@ -257,7 +262,7 @@ def test_alexnet_2014_in_numpy(stem, shape):
     randomize(model)
     batch = random_images(2, *shape)
     expected = alexnet_2014(np.float64(batch), get_weights(model), stem == "small")
-    assert relative_difference(model.predict(batch, verbose=0), expected) < 1e-5
+    assert relative_difference(call(model, batch), expected) < 1e-5
 
 
 def googlenet(x, weights, small):
@@ -309,7 +314,7 @@ def test_googlenet_equals_bvlcs_in_numpy(stem, shape):
     model = zoo.build("googlenet", shape, 10, width=0.125, stem=stem, aux=True, classifier_activation=None)
     randomize(model)
     batch = 50 * random_images(2, *shape)
-    actual, expected = model.predict(batch, verbose=0), googlenet(np.float64(batch), get_weights(model),
+    actual, expected = call(model, batch), googlenet(np.float64(batch), get_weights(model),
                                                                   stem == "small")
     assert {name: relative_difference(actual[name], logits) < 1e-5
             for name, logits in expected.items()} == dict.fromkeys(

@@ -23,7 +23,10 @@ def list_torchvision_layers(module):
 
 
 def compare_with_torch(model, module, layers):
-    """Return the relative difference of the outputs, after copying the model's random weights to `module`."""
+    """Return the relative difference of the outputs, after copying the model's random weights to `module`.
+
+    Both compute in float32, through up to 164 layers: less than 1e-4, for the reasons in test_parity.py.
+    """
     randomize(model)
     names = []
     with torch.no_grad():

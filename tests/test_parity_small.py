@@ -4,14 +4,10 @@ import keras
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from test_parity import conv, relative_difference, random_images, randomize, relu, get_weights
+from test_parity import call, conv, relative_difference, random_images, randomize, relu, get_weights
 
 import zoo
 from zoo.models.lenet_1998 import BITMAPS, parse_codes
-
-
-def predict(model, batch):
-    return model.predict(batch, verbose=0)
 
 
 def conv_same(x, kernel, bias):
@@ -103,7 +99,7 @@ def test_lenet5_1998_equals_the_paper_in_numpy(shape, classes):
     model.get_layer("output").set_weights(codes)
     batch = random_images(3, *shape)
     padded = np.float64(batch) if shape[0] == 32 else np.pad(np.float64(batch), [(0, 0), (2, 2), (0, 1), (0, 0)])
-    assert relative_difference(predict(model, batch), lenet5_1998(padded, get_weights(model))) < 1e-5
+    assert relative_difference(model.predict(batch, verbose=0), lenet5_1998(padded, get_weights(model))) < 1e-5
 
 
 def test_the_codes_stay_fixed_in_training():
@@ -141,13 +137,13 @@ def test_lenet5_bn_equals_numpy():
                       bn_after_pool1=True, bn_after_conv2=True, dense_at_the_end=True)
     randomize(model)
     batch = random_images(3, 14, 17, 3)
-    assert relative_difference(predict(model, batch), lenet5_bn(np.float64(batch), get_weights(model))) < 1e-5
+    assert relative_difference(call(model, batch), lenet5_bn(np.float64(batch), get_weights(model))) < 1e-5
 
 
 def test_lenet5_bn_clamps_its_logits_without_the_dense_layer():
     model = zoo.build("lenet5_bn", (14, 17, 3), 10, width=0.2, classifier_activation=None)
     randomize(model)
-    logits = predict(model, random_images(8, 14, 17, 3))
+    logits = call(model, random_images(8, 14, 17, 3))
     assert logits.min() == 0 and logits.max() > 0
 
 
@@ -168,7 +164,7 @@ def test_nin_equals_numpy(shape):
     model = zoo.build("nin", shape, 10, width=0.1, classifier_activation=None)
     randomize(model)
     batch = random_images(3, *shape)
-    assert relative_difference(predict(model, batch), nin(np.float64(batch), get_weights(model))) < 1e-5
+    assert relative_difference(call(model, batch), nin(np.float64(batch), get_weights(model))) < 1e-5
 
 
 # ----------------------------------------------------------------------------------------------------------- highways
@@ -208,7 +204,7 @@ def test_highways_equal_the_paper_in_numpy(name, reference, shape, width):
     model = zoo.build(name, shape, 10, width=width, classifier_activation=None)
     randomize(model)
     batch = random_images(3, *shape)
-    assert relative_difference(predict(model, batch), reference(np.float64(batch), get_weights(model))) < 1e-5
+    assert relative_difference(call(model, batch), reference(np.float64(batch), get_weights(model))) < 1e-5
 
 
 @pytest.mark.parametrize("name, bias", [("highway", -2), ("highway_mnist", -1)])
@@ -251,7 +247,7 @@ def test_maxouts_equal_numpy(name, reference, shape, width):
     model = zoo.build(name, shape, 10, width=width, classifier_activation=None)
     randomize(model)
     batch = random_images(3, *shape)
-    assert relative_difference(predict(model, batch), reference(np.float64(batch), get_weights(model))) < 1e-5
+    assert relative_difference(call(model, batch), reference(np.float64(batch), get_weights(model))) < 1e-5
 
 
 # ---------------------------------------------------------------------------------------------------------------- MSRA
@@ -294,7 +290,7 @@ def test_msra_a_equals_the_paper_in_numpy(stem, shape):
     randomize(model)
     batch = random_images(2, *shape)
     expected = msra_a(np.float64(batch), get_weights(model), small=stem == "small")
-    assert relative_difference(predict(model, batch), expected) < 1e-5
+    assert relative_difference(call(model, batch), expected) < 1e-5
 
 
 def test_msra_has_a_slope_for_each_channel_and_the_papers_initial_weights():

@@ -293,7 +293,7 @@ def test_arrays(tmp_path):
     run = zoo.fit("lenet5", make_stripes(300), test_data=test, class_names=["top", "middle", "bottom"], epochs=4,
                   batch_size=16, output_dir=tmp_path, name="stripes")
     assert run.class_names == ["top", "middle", "bottom"] and run.result["test_accuracy_best"] > 0.9
-    assert run.evaluate(test and zoo.load_data(make_stripes(300), test_data=test))["total"] == 30
+    assert run.evaluate(zoo.load_data(make_stripes(300), test_data=test))["total"] == 30
     assert run.config["command"].startswith(
         "zoo.fit('lenet5', (<uint8 (300, 28, 28)>, <int64 (300,)>), name='stripes', output_dir='")
     assert "class_names=['top', 'middle', 'bottom'], " in run.config["command"]
@@ -438,16 +438,6 @@ def test_an_invalid_argument_is_refused_before_a_backend_loads():
     assert process.stdout == "0\n0\n0\n0\n\n"
 
 
-def test_a_device_must_be_selected_before_keras_is_imported():
-    code = ("import os, zoo\nzoo.set_device('none')\nassert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'\n"
-            "import keras\nzoo.set_device('none')\n"
-            "try:\n    zoo.set_device(backend='jax')\n"
-            "except zoo.errors.UserError as error:\n    print(error)")
-    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
-    check_message(process.stdout, "jax")
-
-
 # -------------------------------------------------------------------------------------------------------- custom models
 
 layers = keras.layers
@@ -589,8 +579,9 @@ def test_the_message_names_the_argument_that_a_custom_model_does_not_take(keywor
 
 
 @pytest.mark.parametrize("make", [
-    lambda: make_sequential(layers.Dense(10, activation="relu")),
-    lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(), layers.Dense(10, activation="softmax")]),
+    pytest.param(lambda: make_sequential(layers.Dense(10, activation="relu")), marks=pytest.mark.slow),
+    pytest.param(lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(),
+                                           layers.Dense(10, activation="softmax")]), marks=pytest.mark.slow),
     lambda: make_functional(keras.Sequential([layers.Input((10,)), layers.Dense(10), layers.Softmax()])),
     lambda: keras.Sequential([layers.Input((28, 28, 1)), make_functional(layers.Softmax())]),
     lambda: make_two_branches("conv1", "conv2"),

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_help import parse
 
 from zoo.__main__ import COMMANDS
-from zoo.cli import train, training_command
+from zoo.cli import predict, train, training_command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +67,24 @@ def test_the_commands_exist():
 def test_the_training_commands_parse(line):
     arguments = train.build_parser().parse_args(shlex.split(line, comments=True))
     assert arguments.resume or training_command.parse_run_config(arguments)
+
+
+@pytest.mark.parametrize("line", [
+    line for page in PAGES for line in re.findall(r"^python -m zoo (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
+def test_the_other_commands_parse(line):
+    parse(shlex.join(shlex.split(line, comments=True)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_code_compiles(page):
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
+        compile(code, page.name, "exec")
+
+
+def test_the_three_is_a_three(capsys):
+    assert predict.main(["lenet5", "--weights", "mnist", str(ROOT / "docs" / "images" / "three.png"), "--top-k", "1",
+                         "--gpu", "none"]) == 0
+    assert "three.png: 3 " in capsys.readouterr().out
 
 
 def test_ci_runs_the_second_command():

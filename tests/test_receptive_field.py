@@ -1,10 +1,9 @@
-"""Receptive fields of zoo.analysis.receptive_field, against arithmetic by hand."""
+"""Receptive fields of zoo.analysis.receptive_field, by hand; test_descriptions.py has those of every network."""
 
 import keras
 import pytest
-from helpers import slow_if_sibling
 from keras import layers
-from test_model_summary import NETWORKS, describe_cached, summarize_layers
+from test_model_summary import summarize_layers
 
 from zoo import layers as zoo_layers
 from zoo.analysis import summary
@@ -93,61 +92,6 @@ def test_of_several_paths_the_largest_counts():
 def test_a_shared_layer_has_the_field_of_its_last_call():
     image, shared = keras.Input((16, 16, 3), name="image"), layers.Conv2D(3, 3, 2, name="twice")
     assert get_fields(summary.summarize_model(keras.Model(image, shared(shared(image)))))["twice"] == ((7, 7), (4, 4))
-
-
-# -------------------------------------------------------------------------------------------------------- the networks
-
-def compute_field(*windows, field=1, stride=1):
-    """Return the receptive field and the stride after a sequence of (kernel, stride)."""
-    for kernel, step in windows:
-        field, stride = field + (kernel - 1) * stride, stride * step
-    return field, stride
-
-
-CONV, POOL = (3, 1), (2, 2)
-STEM = compute_field((3, 2), CONV, CONV, (3, 2), (1, 1), CONV, (3, 2))  # of Inception v3
-
-
-@pytest.mark.parametrize("name, stage, field, stride", [
-    ("lenet5", "C1", 5, 1), ("lenet5", "S2", 6, 2), ("lenet5", "C3", 14, 2), ("lenet5", "S4", 16, 4),
-    ("lenet5_1998", "S4", 16, 4),
-    ("alexnet", "pool5", 195, 32),  # 11/4, 3/2: 19, 8; 5: 51; 3/2: 67, 16; 3, 3, 3: 163; 3/2
-    ("vgg16", "pool5", 212, 32),
-    ("vgg19", "pool5", *compute_field(*[CONV, CONV, POOL] * 2, *[CONV, CONV, CONV, CONV, POOL] * 3)),
-    ("nin", "mlpconv3", *compute_field((5, 1), (3, 2), (5, 1), (3, 2), (3, 1))),
-    ("resnet34", "pool1", 11, 4),
-    ("resnet34", "conv2", *compute_field((7, 2), (3, 2), *[CONV] * 6)),
-    ("resnet34", "conv5", *compute_field((7, 2), (3, 2), *[CONV] * 6, (3, 2), *[CONV] * 7, (3, 2), *[CONV] * 11, (3, 2),
-                                         *[CONV] * 5)),
-    ("resnet34", "conv5", 899, 32),
-    ("resnet50", "conv5", *compute_field((7, 2), (3, 2), *[CONV] * 3, (1, 2), *[CONV] * 4, (1, 2), *[CONV] * 6, (1, 2),
-                                         *[CONV] * 3)),
-    ("resnet20", "conv4", *compute_field(CONV, *[CONV] * 6, (3, 2), *[CONV] * 5, (3, 2), *[CONV] * 5)),
-    ("resnet20", "conv4", 1 + 2 * 7 + 2 + 2 * 10 + 4 + 4 * 10, 4),
-    ("inception_v3", "stem", *STEM),
-    ("inception_v3", "mixed0", STEM[0] + 4 * 8, 8),  # 5x5, or two 3x3
-    ("inception_v3", "mixed3", STEM[0] + 3 * 4 * 8 + 4 * 8, 16),  # 3x3 and 3x3 with stride 2
-    ("inception_v3", "mixed7", 159 + 4 * 2 * 6 * 16, 16),  # 7x1 and 1x7 twice
-    ("inception_v3", "mixed8", 927 + (6 + 2) * 16, 32),
-    ("inception_v3", "mixed10", 1055 + 2 * (2 + 2) * 32, 32),  # 3x3, then 1x3 and 3x1 in parallel
-])
-def test_networks_against_arithmetic(name, stage, field, stride):
-    (stage_info,) = (candidate for candidate in describe_cached(name)["stages"] if candidate["name"] == stage)
-    assert (stage_info["receptive_field"], stage_info["output_stride"]) == ([field] * 2, [stride] * 2)
-
-
-@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
-def test_every_layer_of_every_network_is_known(name):
-    description = describe_cached(name)
-    for stage in description["stages"]:
-        assert (stage["receptive_field"], stage["output_stride"]) == (
-            stage["layers"][-1]["receptive_field"], stage["layers"][-1]["output_stride"])
-        for layer in stage["layers"]:
-            if len(layer["shape"]) == (3 if len(description["input_shape"]) == 3 else 2):  # feature maps
-                field, stride = layer["receptive_field"][0], layer["output_stride"][0]
-                assert 0 < field and stride in (1, 2, 4, 8, 16, 32)
-            else:
-                assert (layer["receptive_field"], layer["output_stride"]) == WHOLE_IMAGE
 
 
 def test_pixel_scaling_is_pixelwise():

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import SIBLINGS
+from helpers import slow_if_large
 from test_parity import randomize
 
 import zoo
@@ -26,17 +26,6 @@ NETWORKS, IMAGE_NETWORKS = sorted(MODELS), sorted(select_models("image"))  # tes
 PAPERS = Path(__file__).parent / "papers"
 FACTS = {name: facts for file in sorted({spec.module for spec in MODELS.values()}) if (PAPERS / f"{file}.py").exists()
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
-
-
-# These take seconds to build, or are siblings of others: counts and shapes are always tested, the rest if `slow`
-LARGE = {"inception_resnet_v2", "inception_resnet_v2_paper", "inception_v2", "inception_v3", "inception_v4", "xception",
-         "resnet164_v2", *SIBLINGS}
-
-
-def slow_if_large(rows):
-    """Mark the rows of the large networks, names or tuples that begin with them."""
-    rows = [row if isinstance(row, tuple) else (row,) for row in rows]
-    return [pytest.param(*row, marks=[pytest.mark.slow] * (row[0] in LARGE)) for row in rows]
 
 
 def test_every_network_has_its_papers_facts():
@@ -91,6 +80,14 @@ def test_the_papers_parameter_count(name):
     assert count_parameters(model) == FACTS[name].parameters == MODELS[name].parameters
     assert model.count_params() == FACTS[name].parameters[0]
     assert model.name == name
+
+
+@pytest.mark.parametrize("name", ["inception_v2", "inception_v3", "inception_v4", "inception_resnet_v1",
+                                  "inception_resnet_v2", "inception_resnet_v2_paper", "xception"])
+def test_batch_normalization_has_slims_constants(name):
+    constants = {(layer.epsilon, layer.momentum) for layer in build_without_weights(name).layers
+                 if isinstance(layer, keras.layers.BatchNormalization)}
+    assert constants == {(1e-3, 0.99)}
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if MODELS[name].small_stem_below])

@@ -87,7 +87,7 @@ def test_4_one_scale_for_all_images_of_sixteen_bits(inputs, run_at):
     assert maxima == {16, 255}  # 255 and 256 of 4095, and 4095
     printed, config = run_at(finetune, "lenet5", "--data", inputs / "v04_sixteen_bits", *FOLDER)
     assert config["dataset"]["white_levels"] == {"integer": 4095}
-    check_text(printed, "4,095" if "4,095" in printed else "4095")
+    check_text(printed, "0..4095", "0..255")
 
 
 @pytest.mark.parametrize("file", ["control.pth", "control.h5", "v05_flat.h5", "v06_legacy.pth", "v15_prefix.pth",
@@ -109,7 +109,8 @@ def test_9_a_resumed_fine_tuning_refuses_renamed_classes(inputs, run_at, tmp_pat
 
 
 def test_10_images_of_val_in_no_class_are_not_ignored_silently(inputs, tmp_path, capsys):
-    finetune.main(["lenet5", "--data", str(inputs / "v10_flat_val"), *FOLDER, "--output-dir", str(tmp_path)])
+    assert finetune.main(["lenet5", "--data", str(inputs / "v10_flat_val"), *FOLDER, "--output-dir",
+                          str(tmp_path)]) == 0
     output = capsys.readouterr()
     check_text(output.out + output.err, "val", 9)
 
@@ -203,9 +204,8 @@ def test_24_a_weights_file_that_another_process_has_open(inputs, tmp_path, capsy
     finally:
         holder.communicate(b"\n")
     message = capsys.readouterr().err
-    if status:  # if HDF5 locks files
-        assert status == 2 and "damaged" not in message
-        check_message(message.strip(), "process", file)
+    assert status == 2 and "damaged" not in message
+    check_message(message.strip(), "process", file)
 
 
 def test_25_other_labelled_images_are_evaluated_as_such(inputs, run_at, tmp_path):
@@ -226,7 +226,8 @@ def test_26_mig_devices(inputs, tmp_path):
                              env={**os.environ, "PYTHONPATH": str(ROOT),
                                   "CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-1111-2222-3333-444455556666",
                                   "PATH": f"{REPORTS / 'fake'}{os.pathsep}{os.environ['PATH']}"})
-    assert "hides GPU 0" not in process.stderr and "Traceback" not in process.stderr
+    assert (process.returncode, process.stdout) == (2, ""), process.stderr
+    check_message(process.stderr, "GPU 0", "cnn-zoo[cuda]", "--gpu none")  # visible, but not usable without CUDA
 
 
 def test_28_a_class_name_that_is_no_utf8(inputs, run_at, tmp_path):
@@ -236,8 +237,10 @@ def test_28_a_class_name_that_is_no_utf8(inputs, run_at, tmp_path):
     assert "caf" in (tmp_path / "model.labels.txt").read_text(encoding="utf-8", errors="replace")
 
 
-def test_29_names_that_the_font_lacks(inputs, run_at, tmp_path):
+def test_29_names_that_the_font_lacks(inputs, run_at, monkeypatch):
     from zoo.plots import fonts
 
+    monkeypatch.setattr(fonts, "find_fallback_fonts", lambda characters: ((), characters))  # no font has them
     printed, _ = run_at(finetune, "lenet5", "--data", inputs / "v29_signs", *FOLDER)
-    assert not fonts.format_undrawable_note(["\u732b", "\u72ac"]) or "report.html" in printed
+    note = next(line for line in printed.splitlines() if "\u732b" in line and "report.html" in line)
+    assert "\u72ac" in note

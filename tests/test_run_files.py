@@ -6,13 +6,12 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import check_text
+from helpers import check_message, check_text
 
 import zoo
 from zoo.cli import compare, evaluate, export, predict, report, train, visualize
@@ -169,12 +168,10 @@ def test_a_row_that_no_training_wrote(tmp_path, row):
         run_files.read_history_rows(tmp_path)
 
 
-def test_a_history_of_200_000_epochs_is_read_soon(tmp_path):
+def test_a_history_of_200_000_epochs_is_read_soon(tmp_path, alarm):
     rows = "".join(f"{epoch},0.1,1.2345678,0.87654321,1.2345678,0.5\n" for epoch in range(1, 200_001))
     (tmp_path / "history.csv").write_text(f"{HEADER}\n{rows}")
-    began = time.process_time()  # what else runs on the machine is not ours
     history = run_files.read_history(tmp_path)
-    assert time.process_time() - began < 5
     assert history["epoch"][-1] == 200_000 and history["loss"].shape == (200_000,)
 
 
@@ -238,7 +235,7 @@ def test_any_byte_of_an_archive_may_change(tmp_path, damage):
             assert "\n" not in str(error) and len(str(error)) < 400
         else:
             for name in {*found} & {*arrays}:
-                assert found[name].nbytes == arrays[name].nbytes
+                np.testing.assert_array_equal(found[name], arrays[name])
 
 
 # What is no regular file
@@ -246,18 +243,16 @@ def test_any_byte_of_an_archive_may_change(tmp_path, damage):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path),
                                   lambda path: os.symlink("nowhere", path)], ids=["pipe", "folder", "device", "link"])
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "result.json", "predictions.npz", "samples.npz"])
-def test_what_is_no_regular_file_is_refused_at_once(run, capsys, name, make):
+def test_what_is_no_regular_file_is_refused_at_once(run, capsys, name, make, alarm):
     (run / name).unlink()
     make(run / name)
-    began = time.perf_counter()
     assert name in refused(capsys, report, run)
     if name in ("run.json", "result.json"):
         assert name in refused(capsys, train, "--resume", run)
-    assert time.perf_counter() - began < 10
 
 
 @pytest.mark.parametrize("name", ["last.npz", "best.npz"])
-def test_a_checkpoint_that_is_a_pipe(run, capsys, name):
+def test_a_checkpoint_that_is_a_pipe(run, capsys, name, alarm):
     (run / "checkpoints" / name).unlink()
     os.mkfifo(run / "checkpoints" / name)
     refused(capsys, evaluate, run, "--checkpoint", name.removesuffix(".npz"))
@@ -341,8 +336,9 @@ def test_marks_that_no_training_wrote(run):
     for name, value in (("progress/epoch", -1), ("progress/step", -1), ("progress/epoch", float("nan")),
                         ("progress/epoch", float("inf")), ("progress/step", [1, 2])):
         write_arrays(path, {**arrays, name: np.asarray(value)})
-        with pytest.raises(UserError):
+        with pytest.raises(UserError) as error:
             checkpoints.recover_progress(run)
+        check_message(error.value, path)
 
 
 # Two commands

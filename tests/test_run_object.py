@@ -57,7 +57,8 @@ def test_a_plot_that_does_not_exist_or_has_no_data(run, tmp_path):
         early.plot()
     with pytest.raises(UserError, match="'confusion'"):
         early.plot("confusion")
-    assert "<img" not in early._repr_html_() and early.status == "new" in early._repr_html_()
+    html = early._repr_html_()
+    assert early.status == "new" and "new" in html and "<img" not in html
 
 
 def test_the_html_of_a_run_has_its_curves_and_a_link(run, monkeypatch):

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from helpers import check_text
 
 from zoo import registry
 from zoo.cli import train, training_command
+from zoo.cli.selftest import main
 from zoo.data import dataset_info as datasets
 from zoo.training import losses, model_building, model_loading, recipe, recipes, reload_worker, selftest
 from zoo.training.npz_file import read_arrays, write_arrays
@@ -36,17 +37,22 @@ def run_python(*arguments, scratch, **environment):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_lenet5_passes(tmp_path, backend):
+def test_lenet5_passes(tmp_path, backend, monkeypatch, capsys):
     if not find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    process = run_python("-m", "zoo", "selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
-    assert (process.returncode, process.stderr) == (0, "")
-    header, row, last_line = process.stdout.splitlines()
+    if backend == keras.backend.backend():
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        status, (out, err) = main(["lenet5", "lenet5"]), capsys.readouterr()
+    else:
+        process = run_python("-m", "zoo", "selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
+        status, out, err = process.returncode, process.stdout, process.stderr
+    assert (status, err) == (0, "")
+    header, row, last_line = out.splitlines()
     name, parameters, steps, first_loss, last_loss, seconds, reload = row.split()
     assert (name, parameters, reload) == ("lenet5", "61,706", "ok")
     assert 5 < int(steps) < 200 and int(steps) % 10 == 0
     assert 2 < float(first_loss) < 4 and 0 < float(last_loss) <= 0.1 * float(first_loss)
-    assert header.split()[-1] == "reload" and header.index("reload") == row.index("ok") and 0 < float(seconds) < 300
+    assert header.split()[-1] == "reload" and header.index("reload") == row.index("ok") and 0 < float(seconds)
     check_text(last_line, "1", backend)
     assert re.findall(r"\d+", last_line)[:2] == ["1", "1"]
     assert list(tmp_path.glob("zoo-selftest-*")) == []
@@ -312,15 +318,6 @@ def test_an_unknown_backend(tmp_path):
     process = run_python("-m", "zoo", "selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
     assert (process.returncode, process.stdout) == (2, "") and len(process.stderr.splitlines()) == 1
     check_text(process.stderr, "'tensorfow'", "'tensorflow'")
-
-
-def test_help_is_fast(tmp_path):
-    def measure_seconds():
-        start = time.perf_counter()
-        assert "lenet5" in run_python("-m", "zoo", "selftest", "--help", scratch=tmp_path).stdout
-        return time.perf_counter() - start
-
-    assert min(measure_seconds() for _ in range(4)) < 0.5
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""zoo summary, run in processes of its own."""
+"""zoo summary: its output, and what it refuses before a backend is loaded."""
 
 import contextlib
 import io
@@ -46,13 +46,19 @@ def make_environment():
 
 @pytest.fixture(scope="module")
 def outputs():
-    """Return {command line: lines of output}, from one process, so that the backend loads once."""
+    """Return {command line: lines of output}."""
     command_lines = ("resnet34 --image-size 32 --classes 10", "googlenet --aux", "lenet5_1998",
                      "alexnet --model-option groups=1 --json", "alexnet --batch-size 7 --memory-limit 0.5",
                      "vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true")
-    results, errors = run_summary(*command_lines)
-    assert errors == [] and all(status_and_modules[0] == "0" for _, status_and_modules in results)
-    return {line: lines for line, (lines, _) in zip(command_lines, results, strict=True)}
+    lines = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        for command_line in command_lines:
+            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+                assert summary.main(command_line.split()) == 0
+            assert err.getvalue() == ""
+            lines[command_line] = out.getvalue().splitlines()
+    return lines
 
 
 def paragraphs(lines):

@@ -9,8 +9,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from helpers import check_message
-from test_registry import slow_if_large
+from helpers import LARGE, check_message, slow_if_large
 
 import zoo
 from zoo import registry
@@ -544,15 +543,16 @@ def small(seed=0):
                                                   "softmax")
 
 
-@pytest.fixture
-def checkpoint(tmp_path):
-    """A checkpoint of a lenet5 after two steps, and the model."""
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of a lenet5 after two steps, and the model; no test changes them."""
+    folder = tmp_path_factory.mktemp("checkpoint")
     model = small()
     model.compile("adam", "sparse_categorical_crossentropy")
     for _ in range(2):
         model.train_on_batch(pixels(8, 28, 28, 1), np.arange(8))
-    write_arrays(tmp_path / "last.npz", checkpoints.get_training_state(model))
-    return tmp_path / "last.npz", model
+    write_arrays(folder / "last.npz", checkpoints.get_training_state(model))
+    return folder / "last.npz", model
 
 
 def test_a_checkpoint_brings_the_weights_back(checkpoint):
@@ -602,8 +602,9 @@ def spoil(path, how):
 
 
 @pytest.mark.parametrize("how", ["cut off", "a byte changed", "empty", "text", "one array", "pickled"])
-def test_a_damaged_checkpoint_is_refused(checkpoint, how):
-    path, _ = checkpoint
+def test_a_damaged_checkpoint_is_refused(checkpoint, how, tmp_path):
+    path = tmp_path / "last.npz"
+    shutil.copy(checkpoint[0], path)
     spoil(path, how)
     with pytest.raises(UserError) as error:
         model_loading.load_checkpoint_weights(small(), path)
@@ -770,7 +771,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
 
 # The weights before the first step
 
-@pytest.mark.parametrize("name", slow_if_large(zoo.list_models()))
+@pytest.mark.parametrize("name", slow_if_large(zoo.list_models(), {*LARGE, "resnet18_v1", "resnet34", "resnet50"}))
 def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
     def kernels(seed):
         keras.utils.set_random_seed(seed)

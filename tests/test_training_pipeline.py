@@ -206,7 +206,7 @@ def make_custom_model(ending="softmax", classes=10):
     return keras.Sequential([*backbone, layers.Dense(classes, activation=ending)], name="own_net")
 
 
-@pytest.mark.parametrize("ending", ["softmax", "layer", None])
+@pytest.mark.parametrize("ending", ["softmax", pytest.param("layer", marks=pytest.mark.slow), None])
 def test_a_custom_keras_model(ending, tmp_path):
     keras.utils.set_random_seed(0)
     model = make_custom_model(ending)

@@ -53,6 +53,7 @@ def test_missing_splits_are_stratified_and_disjoint():
 
 
 def test_the_random_split_is_reproducible():
+    """The split is pinned, not derived, so that accuracies of different releases are comparable."""
     dataset = load_arrays(train_pair(20))
     assert (values(dataset.test), values(dataset.validation)) == ([15, 12], [0, 5])
 

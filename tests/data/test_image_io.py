@@ -62,6 +62,9 @@ def test_other_sizes_are_resized_with_antialiasing():
     checks = np.kron(np.indices((4, 4)).sum(axis=0) % 2 * 200, np.ones((2, 2))).astype(np.uint8)
     prepared = fit(Image.fromarray(np.repeat(checks, 3, axis=1)))
     check_message(prepared.transformations, "8x24", "4x4")
+    fine = (np.indices((12, 12)).sum(axis=0) % 2 * 200).astype(np.uint8)
+    blended = fit(Image.fromarray(fine)).pixels.astype(int)
+    assert abs(blended - 100).max() <= 3  # the mean of black and bright; single pixels would be 0 or 200
     blur = fit(Image.fromarray(np.full((40, 40), 99, np.uint8)))
     assert (blur.pixels == 99).all()
     check_message(blur.transformations, "40x40", "4x4")

@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,9 +80,8 @@ def make_special_files(folder):
     return listener
 
 
-def test_pipes_and_devices_are_skipped_in_a_folder_and_refused_by_name(tmp_path):
+def test_pipes_and_devices_are_skipped_in_a_folder_and_refused_by_name(tmp_path, alarm):
     write(tmp_path / "data")
-    start = time.monotonic()
     with make_special_files(tmp_path / "data" / "a"):
         dataset = image_folder.load_image_folder(tmp_path / "data", (8, 8, 3))
         assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 20
@@ -97,10 +95,9 @@ def test_pipes_and_devices_are_skipped_in_a_folder_and_refused_by_name(tmp_path)
             with pytest.raises(UserError) as error:
                 image_io.load_image(path)
             check_message(error.value, path, kind)
-    assert time.monotonic() - start < 10
 
 
-def test_a_pipe_named_npz_is_refused_immediately(tmp_path):
+def test_a_pipe_named_npz_is_refused_immediately(tmp_path, alarm):
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(UserError) as error:
         load_data(tmp_path / "pipe.npz")

@@ -67,7 +67,7 @@ def test_a_split_says_what_it_holds(digits):
 
 
 def test_the_splits_of_digits_never_change(digits):
-    """The images of every split are pinned, so that accuracies of different releases are comparable."""
+    """The digests are pinned, not derived, so that accuracies of different releases are comparable."""
     assert [compute_digest(hash_records(split.labels.astype(np.uint8)[:, None], everything(split)[0]))[:16]
             for split in (digits.train, digits.validation, digits.test)] == [
         "fb917443dafedc72", "29fc7a4b890c44c6", "5feed57f31e6d15e"]

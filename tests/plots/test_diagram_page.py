@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import hostile
 import keras
 import pytest
+from subjects import make_summary_and_graph as subject
 
 from zoo import registry
 from zoo.analysis import summary
@@ -16,14 +17,6 @@ from zoo.diagrams.page import render_diagram_page
 from zoo.diagrams.theme import DARK, LIGHT
 
 SMALLEST_ZOOM_STEP = 1.1
-
-
-@functools.cache
-def subject(name):
-    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
-    spec = registry.get_model_info(name)
-    found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
-    return found, build_module_graph(found, spec.aux_loss_weights)
 
 
 @functools.cache

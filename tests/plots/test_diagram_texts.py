@@ -7,6 +7,7 @@ import hostile
 import pydot
 import pytest
 from helpers import slow_if_sibling
+from subjects import make_summary_and_graph as subject
 
 from zoo import registry
 from zoo.analysis import summary
@@ -20,18 +21,11 @@ DETAILS = ("stages", "blocks", "layers")
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's, of the parser it uses
 
 
-@functools.cache
-def subject(name):
-    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
-    spec = registry.get_model_info(name)
-    found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
-    return found, build_module_graph(found, spec.aux_loss_weights)
-
-
 def unquoted(name):
     return re.sub(r"\\(.)", r"\1", name[1:-1])
 
 
+@functools.cache
 def parsed(text):
     (graph,) = pydot.graph_from_dot_data(text)
     return graph
@@ -62,31 +56,25 @@ def edges_of(graph):
 
 # ------------------------------------------------------------------------------------------------------------- dot
 
-def without_words(text):
-    """Return a drawing's text without the word after a number of parameters."""
-    return re.sub(r'((?:\\n|<br>)[\d.]+(?: k)?) \w+"', r'\1"', text)
+# Figure 2 of the paper with 28x28 images; parameters with three digits, in thousands: k
+LENET5_NODES = [["image", "28x28x1"], ["C1", "28x28x6, pooled to 14x14x6", "156"],
+                ["C3", "10x10x16, pooled to 5x5x16", "2.42 k"], ["C5", "120", "48.1 k"], ["F6", "84", "10.2 k"],
+                ["output", "10", "850"]]
+LENET5_EDGES = {("image", "C1"): "28x28x1", ("C1", "C3"): "14x14x6", ("C3", "C5"): "400", ("C5", "F6"): "120",
+                ("F6", "output"): "84"}
 
 
-LENET5_DOT = r'''
-"image" [label="image\n28x28x1", fillcolor="#ffffff", color="#39424c"];
-"C1" [label="C1\n28x28x6, pooled to 14x14x6\n156", fillcolor="#d9e6f7", color="#4c6fb1"];
-"C3" [label="C3\n10x10x16, pooled to 5x5x16\n2.42 k", fillcolor="#d9e6f7", color="#4c6fb1"];
-"C5" [label="C5\n120\n48.1 k", fillcolor="#e5dcf4", color="#7a58b0"];
-"F6" [label="F6\n84\n10.2 k", fillcolor="#e5dcf4", color="#7a58b0"];
-"output" [label="output\n10\n850", fillcolor="#e5dcf4", color="#7a58b0"];
-"image" -> "C1" [label=" 28x28x1 "];
-"C1" -> "C3" [label=" 14x14x6 "];
-"C3" -> "C5" [label=" 400 "];
-"C5" -> "F6" [label=" 120 "];
-"F6" -> "output" [label=" 84 "];
-}
-'''
+def without_words(label):
+    """Return the lines of a label without the word after its number of parameters."""
+    return [re.sub(r"^([\d.]+(?: k)?) \w+$", r"\1", line) for line in label]
 
 
 def test_lenet5_as_dot():
     text = to_dot(subject("lenet5")[1], "LeNet-5", "stages")
-    assert text.startswith('digraph "LeNet-5" {\nlabel="LeNet-5";\n') and "rankdir=LR;" in text
-    assert without_words(text).endswith(LENET5_DOT)
+    assert text.startswith('digraph "LeNet-5" {') and "rankdir=LR;" in text
+    graph = parsed(text)
+    assert [without_words(node.get_label()[1:-1].split(r"\n")) for node in nodes_of(graph).values()] == LENET5_NODES
+    assert {ends: unquoted(edge.get_label()).strip() for ends, edge in edges_of(graph).items()} == LENET5_EDGES
 
 
 @pytest.mark.parametrize("detail", DETAILS)
@@ -149,25 +137,6 @@ def test_hostile_names_stay_names_in_dot():
 
 # --------------------------------------------------------------------------------------------------------- mermaid
 
-LENET5_MERMAID = '''---
-title: "LeNet-5"
----
-flowchart LR
-    n0["image<br>28x28x1"]:::input
-    n1["C1<br>28x28x6, pooled to 14x14x6<br>156"]:::convolution
-    n2["C3<br>10x10x16, pooled to 5x5x16<br>2.42 k"]:::convolution
-    n3["C5<br>120<br>48.1 k"]:::dense
-    n4["F6<br>84<br>10.2 k"]:::dense
-    n5["output<br>10<br>850"]:::dense
-    n0 -->|"28x28x1"| n1
-    n1 -->|"14x14x6"| n2
-    n2 -->|"400"| n3
-    n3 -->|"120"| n4
-    n4 -->|"84"| n5
-    classDef convolution fill:#d9e6f7,stroke:#4c6fb1,color:#1b1f24
-    classDef dense fill:#e5dcf4,stroke:#7a58b0,color:#1b1f24
-    classDef input fill:#ffffff,stroke:#39424c,color:#1b1f24
-'''
 NODE = re.compile(r' *(n\d+)\["([^"]*)"\]:::(\w+)')
 SUBGRAPH = re.compile(r' *subgraph (m\d+)\["([^"]*)"\]')
 EDGE = re.compile(r'    (n\d+) (-->|-\.->)(\|"([^"]*)"\|)? (n\d+)')
@@ -203,7 +172,12 @@ def read(text):
 
 
 def test_lenet5_as_mermaid():
-    assert without_words(to_mermaid(subject("lenet5")[1], "LeNet-5", "stages")) == LENET5_MERMAID
+    text = to_mermaid(subject("lenet5")[1], "LeNet-5", "stages")
+    assert text.splitlines()[1:4] == ['title: "LeNet-5"', "---", "flowchart LR"]
+    nodes = {key: label.split("<br>") for key, label in read(text)[0].items()}
+    assert [*map(without_words, nodes.values())] == LENET5_NODES
+    edges = [match for match in map(EDGE.fullmatch, text.splitlines()) if match]
+    assert {(nodes[match[1]][0], nodes[match[5]][0]): match[4] for match in edges} == LENET5_EDGES
 
 
 @pytest.mark.parametrize("detail", DETAILS)

@@ -12,11 +12,13 @@ from string import ascii_lowercase
 import keras
 import pytest
 from helpers import check_message, check_text, slow_if_sibling
+from subjects import make_source as subject
 
 import zoo
 from zoo import registry
 from zoo.analysis import summary
 from zoo.analysis.modules import get_module_name, build_module_graph
+from zoo.cli import diagram
 from zoo.diagrams.diagram import make_source_from_config, build_scene, draw_as_volumes
 from zoo.diagrams.filter_table import find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
@@ -26,12 +28,6 @@ from zoo.errors import UserError
 from zoo.plots.text_layout import estimate_text_width
 
 NETWORKS = sorted(registry.MODELS)
-
-
-@functools.cache
-def subject(name):
-    return make_source_from_config(registry.resolve_model_config(name,
-                                                                 aux=bool(registry.MODELS[name].aux_loss_weights)))
 
 
 @functools.cache
@@ -525,22 +521,30 @@ def test_the_inputs_of_a_second_output_are_named_among_the_layers():
 
 # --------------------------------------------------------------------------------------------------------- zoo diagram
 
-def run(*arguments, folder):
-    root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-m", "zoo", "diagram", *arguments], cwd=folder, capture_output=True,
-                          text=True, env={**os.environ, "PYTHONPATH": str(root)})
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Return a function that runs zoo diagram in tmp_path and returns (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_diagram(*arguments):
+        status = diagram.main([*arguments])
+        return status, *capsys.readouterr()
+
+    return run_diagram
 
 
 def test_the_command(tmp_path):
-    done = run("lenet5", "--image-size", "32", folder=tmp_path)
+    done = subprocess.run([sys.executable, "-m", "zoo", "diagram", "lenet5", "--image-size", "32"], cwd=tmp_path,
+                          capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
     assert done.returncode == 0 and done.stdout.startswith("lenet5.svg") and done.stdout.count("\n") == 1
     assert "61,706" in (tmp_path / "lenet5.svg").read_text()
 
 
-def test_two_side_by_side(tmp_path):
-    done = run("lenet5", "alexnet", "--compare", "--detail", "stages", "-o", "both.png", folder=tmp_path)
-    assert done.returncode == 0 and done.stdout.count("\n") == 1
-    check_text(done.stdout, "both.png", "lenet5", "alexnet")
+def test_two_side_by_side(run, tmp_path):
+    status, out, _ = run("lenet5", "alexnet", "--compare", "--detail", "stages", "-o", "both.png")
+    assert status == 0 and out.count("\n") == 1
+    check_text(out, "both.png", "lenet5", "alexnet")
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -564,10 +568,10 @@ def test_volumes(name):
     assert len(grids) >= 2 * 5
 
 
-def test_volumes_are_for_chains(tmp_path):
-    done = run("googlenet", "--style", "volumes", folder=tmp_path)
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    check_text(done.stderr, "volumes", "googlenet", "boxes")
+def test_volumes_are_for_chains(run):
+    status, out, err = run("googlenet", "--style", "volumes")
+    assert (status, out) == (2, "") and len(err.splitlines()) == 1
+    check_text(err, "volumes", "googlenet", "boxes")
 
 
 @pytest.mark.parametrize("arguments, pins", [
@@ -583,10 +587,10 @@ def test_volumes_are_for_chains(tmp_path):
     (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "--rankdir")),
     (["--gallery", "x", "--rankdir", "LR"], ("--gallery", "--rankdir", "--style", "--compare")),
     (["lenet5", "-o", "/proc/a.svg"], ("/proc/a.svg",))])
-def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
-    done = run(*arguments, folder=tmp_path)
-    (line,) = done.stderr.splitlines()
-    assert done.returncode == 2 and line.startswith("error: ")
+def test_mistakes_on_the_command_line(arguments, pins, run, tmp_path):
+    status, _, err = run(*arguments)
+    (line,) = err.splitlines()
+    assert status == 2 and line.startswith("error: ")
     check_text(line, *pins)
     assert list(tmp_path.iterdir()) == []
 

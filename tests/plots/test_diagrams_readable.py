@@ -5,10 +5,11 @@ import itertools
 
 import pytest
 from helpers import slow_if_sibling
+from subjects import make_source as subject
 from text_boxes import measure_text_box
 
 from zoo import registry
-from zoo.diagrams.diagram import make_source_from_config, build_scene
+from zoo.diagrams.diagram import build_scene
 from zoo.diagrams.scene import Box, Line, Text
 
 NETWORKS = slow_if_sibling(sorted(registry.MODELS))
@@ -21,12 +22,6 @@ A4 = [(180 * MM, 267 * MM), (267 * MM, 180 * MM)]  # 210 x 297 mm with margins o
 # A slide is read from across a room: 8 points at its own 13.33 inches are 24 on a screen of 40. Print is read from 40
 # centimetres: 6 points are the minimum of many publishers for figures.
 LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 6.0)}
-
-
-@functools.cache
-def subject(name):
-    return make_source_from_config(registry.resolve_model_config(name,
-                                                                 aux=bool(registry.MODELS[name].aux_loss_weights)))
 
 
 @functools.cache

@@ -5,9 +5,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from subjects import make_source
 
 from zoo import registry
-from zoo.diagrams.diagram import make_source_from_config, build_scene
+from zoo.diagrams.diagram import build_scene
 from zoo.diagrams.gallery import render_gallery_page
 from zoo.diagrams.options import DETAILS
 from zoo.diagrams.svg import to_svg
@@ -36,11 +37,9 @@ QUICK = ("lenet5_1998", "googlenet")
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.MODELS])
 def test_the_gallery_is_up_to_date(name):
     """Else: python -m zoo diagram --gallery docs/gallery"""
-    subject = make_source_from_config(registry.resolve_model_config(name,
-                                                                    aux=bool(registry.MODELS[name].aux_loss_weights)))
     for detail in DETAILS:
-        assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(to_svg(build_scene(subject,
-                                                                                                               detail)))
+        assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(
+            to_svg(build_scene(make_source(name), detail)))
 
 
 def test_the_page_about_diagrams_shows_what_is_there():

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from helpers import check_message, check_text, slow_if_sibling
+from helpers import check_message, check_text, slow_if_large
 
 import zoo
 from zoo import registry
@@ -127,11 +127,13 @@ def test_images_of_different_sizes():
     check_message(error.value, "images", "array")
 
 
-@pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
-                                   keras.Sequential([keras.Input((4,)), layers.Dense(2)])])
-def test_models_that_cannot_be_inspected(model):
-    with pytest.raises(UserError):
+@pytest.mark.parametrize("model, parts", [
+    (keras.Sequential([layers.Dense(2)]), ("keras.Input",)), ("resnet18", ("'resnet18'", "keras.Model")),
+    (keras.Sequential([keras.Input((4,)), layers.Dense(2)]), ("(batch, height, width, channels)",))])
+def test_models_that_cannot_be_inspected(model, parts):
+    with pytest.raises(UserError) as error:
         zoo.features(model, np.zeros((1, 4, 4, 3)), "all")
+    check_message(error.value, *parts)
 
 
 # ---------------------------------------------------------------------------------------------- attributions
@@ -289,13 +291,19 @@ def run_on_backend(backend, path):
         return dict(file)
 
 
+@pytest.fixture(scope="module")
+def on_tensorflow(tmp_path_factory):
+    return run_on_backend("tensorflow", tmp_path_factory.mktemp("tensorflow") / "expected.npz")
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_the_same_on_each_backend(backend, tmp_path):
+def test_the_same_on_each_backend(backend, tmp_path, request):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
-    expected, actual = (run_on_backend(name, tmp_path / f"{name}.npz") for name in ("tensorflow", backend))
+    actual, expected = run_on_backend(backend, tmp_path / "actual.npz"), request.getfixturevalue("on_tensorflow")
     for key, values in expected.items():
-        assert values.any() and actual[key] == pytest.approx(values, rel=1e-3, abs=1e-5), key
+        # measured: at most 5e-6 of the largest value, for occlusion, which subtracts probabilities in float32
+        assert values.any() and np.abs(actual[key] - values).max() < 3e-5 * np.abs(values).max(), key
 
 
 # ---------------------------------------------------------------------------------------------------- maps and images
@@ -360,7 +368,7 @@ def inspect_network(name, layer_names="stages", width=0.125):
     return ImageInspection(build_inspected_untrained(model_config), pixels, layer_names, "noise.png")
 
 
-@pytest.mark.parametrize("name", slow_if_sibling(registry.select_models("image")))
+@pytest.mark.parametrize("name", slow_if_large(registry.select_models("image")))
 def test_every_network_can_be_inspected(name):
     """The stages, from large feature maps to scores, the bar chart and the maps. The slow test covers gradients."""
     view = inspect_network(name)

@@ -248,7 +248,7 @@ def test_a_custom_model_of_any_size(tmp_path, hopper, capsys):
     assert status == 0 and "my.keras" in output and (tmp_path / "cam.svg").read_text().startswith("<?xml")
 
 
-@pytest.mark.parametrize("arguments, pins", [
+INVALID_ARGUMENTS = [
     (["resnet43"], ("'resnet43'", "'resnet44'")),
     (["./nowhere"], ("./nowhere", ".keras")),
     (["lenet5", "--image", "nowhere.png"], ("nowhere.png",)),
@@ -270,16 +270,20 @@ def test_a_custom_model_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--plot", "filters", "--target-classes", "3"], ("--target-classes", "occlusion", "--plot filters")),
     (["lenet5", "--target-classes", "3,"], ("--target-classes", "'3,'")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
-    (["."], ("run.json",))])
-def test_invalid_arguments_are_refused_before_a_backend_loads(arguments, pins, hopper, tmp_path, capsys):
-    image = [] if "--image" in arguments else ["--image", hopper]
-    program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
-               "print('keras' in sys.modules)\nsys.exit(status)")
-    process = subprocess.run([sys.executable, "-c", program, *arguments, *image], cwd=tmp_path, capture_output=True,
+    (["."], ("run.json",))]
+
+
+def test_invalid_arguments_are_refused_before_a_backend_loads(hopper, tmp_path):
+    commands = [[*arguments, *([] if "--image" in arguments else ["--image", hopper])]
+                for arguments, _ in INVALID_ARGUMENTS]
+    program = ("import json, sys\nfrom zoo.cli import visualize\nfor arguments in json.loads(sys.argv[1]):\n"
+               "    print(visualize.main(arguments), 'keras' in sys.modules)")
+    process = subprocess.run([sys.executable, "-c", program, json.dumps(commands)], cwd=tmp_path, capture_output=True,
                              text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""})
-    assert process.returncode == 2 and process.stdout == "False\n"
-    assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
-    check_text(process.stderr, *pins)
+    assert process.stdout.splitlines() == ["2 False"] * len(commands), process.stdout + process.stderr
+    for line, (_, pins) in zip(process.stderr.splitlines(), INVALID_ARGUMENTS, strict=True):
+        assert line.startswith("error: ")
+        check_text(line, *pins)
     assert not list(tmp_path.iterdir())
 
 

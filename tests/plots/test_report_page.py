@@ -162,7 +162,7 @@ def test_entries_of_any_kind_are_shown(make_run, entries):
 
 def test_hostile_text_adds_no_element_to_the_page(make_run):
     run = make_run(names=HOSTILE)
-    update_config(run, network=HOSTILE[1], command=HOSTILE[0], device=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
+    update_config(run, model=HOSTILE[1], command=HOSTILE[0], device=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
     text = write_report(run)
     assert text.count("<script") == 2 and text.count("</script>") == 2
     assert "<img" not in text and "<b>window" not in text and "<!--" not in text

@@ -223,10 +223,11 @@ def test_words_in_the_report_are_escaped(tmp_path):
     folder = tmp_path / "hostile"
     for index, (text, topic) in enumerate(make_topic_texts(40)):
         (folder / topic).mkdir(parents=True, exist_ok=True)
-        (folder / topic / f"{index}.txt").write_text(f"‹b› '\u202e' {text}")
+        (folder / topic / f"{index}.txt").write_text(f"{text} ‹b› '\u202e'", encoding="utf-8")
     run = zoo.fit("text_cnn", folder, epochs=1, width=0.05, output_dir=tmp_path, learning_rate=1e-6, verbose=False,
                   **SMALL)
-    assert "<b>'" not in (run.path / "report.html").read_text(encoding="utf-8")
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert 'id="text-' in page and "\u202e" not in page and r"&#39;\u202e&#39;" in page
 
 
 def test_a_damaged_word_list_is_reported(run, review, tmp_path):
@@ -237,15 +238,49 @@ def test_a_damaged_word_list_is_reported(run, review, tmp_path):
     check_message(error.value, "words.txt")
 
 
-@pytest.mark.parametrize("format", ["keras", "weights", "saved_model", "litert", "onnx"])
-def test_exporting(run, format, tmp_path, capsys):
+def classify_with_litert(path, tokens):
+    """Return the probabilities of token ids by TensorFlow Lite, one text at a time."""
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(str(path))
+    interpreter.allocate_tensors()
+    probabilities = []
+    for row in tokens:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], row[None])
+        interpreter.invoke()
+        probabilities.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    return np.array(probabilities)
+
+
+def classify_with_onnx(path, tokens):
+    """Return the probabilities of token ids by ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    return session.run(None, {session.get_inputs()[0].name: tokens})[0]
+
+
+EXPORTS = {  # format: (suffix, the probabilities of token ids by the runtime that reads the file)
+    "keras": (".keras", lambda path, tokens: keras.saving.load_model(path)(tokens)),
+    "weights": (".weights.h5", lambda path, tokens: zoo.build("text_cnn", (30,), 2, vocabulary=60,
+                                                              weights=str(path))(tokens)),
+    "saved_model": ("", lambda path, tokens: next(iter(keras.layers.TFSMLayer(
+        path, call_endpoint="serving_default")(tokens).values()))),
+    "litert": (".tflite", classify_with_litert), "onnx": (".onnx", classify_with_onnx)}
+
+
+@pytest.mark.parametrize("format", EXPORTS)
+def test_exporting(run, topics, format, tmp_path, capsys):
     if format == "onnx":
         pytest.importorskip("tf2onnx")
         pytest.importorskip("onnxruntime")
-    assert export.main([str(run.path), "--format", format, "-o", str(tmp_path / "a") + {
-        "keras": ".keras", "weights": ".weights.h5", "saved_model": "", "litert": ".tflite",
-        "onnx": ".onnx"}[format]]) == 0
+    suffix, classify = EXPORTS[format]
+    assert export.main([str(run.path), "--format", format, "-o", f"{tmp_path / 'a'}{suffix}"]) == 0
     check_text(capsys.readouterr().out, "32 texts", "token ids", "words.txt")
+    tokens = zoo.load_data(topics, shape=(30,), vocabulary=60).test.images[:8]
+    expected = run.predict(tokens)
+    assert np.ptp(expected[:, 0]) > 0.5
+    assert np.asarray(classify(f"{tmp_path / 'a'}{suffix}", tokens)) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", select_models("text"))

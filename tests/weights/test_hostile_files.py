@@ -30,6 +30,12 @@ class WritesFile:
         return open, (str(self.path), "w")
 
 
+def test_a_pickle_that_is_loaded_writes_the_file(tmp_path):
+    """Otherwise the tests below, in which no file is written, would show nothing."""
+    pickle.loads(pickle.dumps(WritesFile(tmp_path / "ran"))).close()
+    assert (tmp_path / "ran").exists()
+
+
 def check_refused(path, *parts):
     """Check the one-line error about a weights file: it names the file and not the network."""
     with pytest.raises(UserError) as error:

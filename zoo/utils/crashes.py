@@ -61,9 +61,12 @@ def explain_crashes(explain):
         set_handler(number, previous[number])
 
     previous = {number: set_handler(number, ctypes.cast(handler, ctypes.c_void_p)) for number in CRASH_SIGNALS}
+    # a program can inherit blocked signals from the one that started it: these would stay pending, or kill unexplained
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, CRASH_SIGNALS)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number in CRASH_SIGNALS:
             restore(number)
         os.close(stderr)
