@@ -23,9 +23,9 @@ def clear_environment(monkeypatch, tmp_path):
 def test_folders(monkeypatch, tmp_path):
     assert env.get_data_dir() is None
     assert env.get_keras_datasets_dir() == tmp_path / ".keras" / "datasets"
-    monkeypatch.setenv("ZOO_DATA", "~/pictures")
+    monkeypatch.setenv("ZOO_DATA", "~/images")
     monkeypatch.setenv("KERAS_HOME", "~/elsewhere")
-    assert env.get_data_dir() == tmp_path / "pictures"
+    assert env.get_data_dir() == tmp_path / "images"
     assert env.get_keras_home() == tmp_path / "elsewhere"
     assert env.get_keras_datasets_dir() == tmp_path / "elsewhere" / "datasets"
     monkeypatch.setenv("ZOO_DATA", "")

@@ -174,7 +174,7 @@ def images_dir(tmp_path_factory):
     digit.save(folder / "digit.png")
     digit.resize((90, 50)).convert("RGB").save(folder / "deep" / "color.jpg")
     Image.eval(digit, lambda value: 255 - value).save(folder / "deep" / "deeper" / "inverted.bmp")
-    (folder / "deep" / "notes.txt").write_text("no picture")
+    (folder / "deep" / "notes.txt").write_text("no image")
     return folder
 
 
@@ -199,7 +199,7 @@ def test_folders_are_searched_and_transformations_are_reported(run, images_dir, 
 def test_invalid_images_are_named_and_the_others_are_predicted(run, images_dir, tmp_path, capsys):
     content = (images_dir / "digit.png").read_bytes()
     (tmp_path / "half.png").write_bytes(content[: len(content) // 2])
-    (tmp_path / "words.png").write_text("no picture")
+    (tmp_path / "words.png").write_text("no image")
     (tmp_path / "empty.jpg").write_bytes(b"")
     shutil.copy(images_dir / "digit.png", tmp_path / "sound.png")
     assert predict.main([str(run), str(tmp_path), "--gpu", "none"]) == 2

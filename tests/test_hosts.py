@@ -30,7 +30,7 @@ HERE = "127.0.0.1"
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="pip install '.[jax]'")
 
 
-def free_ports(count):
+def find_free_ports(count):
     """Return numbers of ports, each of which is free, as is the next one."""
     found = []
     while len(found) < count:
@@ -44,21 +44,21 @@ def free_ports(count):
     return found
 
 
-def addresses_of(count=2):
-    return [f"{HERE}:{port}" for port in free_ports(count)]
+def make_addresses(count=2):
+    return [f"{HERE}:{port}" for port in find_free_ports(count)]
 
 
 # The meeting
 
-def met(facts, addresses=None, indices=None, wait=5.0):
+def connect_in_threads(settings, addresses=None, indices=None, wait=5.0):
     """Let hosts with these facts meet, each in a thread; return what each got: a Link, or the words of its refusal."""
-    addresses = addresses or addresses_of(len(facts))
-    indices = indices or range(len(facts))
-    found = [None] * len(facts)
+    addresses = addresses or make_addresses(len(settings))
+    indices = indices or range(len(settings))
+    found = [None] * len(settings)
 
     def one(number, index):
         try:
-            found[number] = multihost.connect_hosts(addresses, index, facts[number], wait)
+            found[number] = multihost.connect_hosts(addresses, index, settings[number], wait)
         except UserError as error:
             found[number] = str(error)
 
@@ -71,13 +71,13 @@ def met(facts, addresses=None, indices=None, wait=5.0):
 
 
 def test_all_are_connected():
-    links, _ = met([{"seed": 0}] * 3)
+    links, _ = connect_in_threads([{"seed": 0}] * 3)
     assert [sorted(link.connections) for link in links] == [[1, 2], [0], [0]]
     for link in links:
         link.close()
 
 
-class Gathered:
+class FakeHostGroup:
     """In place of a HostGroup: what JAX gathers is this host's number and `others`."""
 
     def __init__(self, index, *others):
@@ -88,8 +88,8 @@ class Gathered:
         return [number, *self.others]
 
 
-def test_a_signal_at_any_host_stops_all(capsys):
-    here, quiet = Gathered(1, 0), Gathered(0, 0)
+def test_a_signal_to_any_host_stops_all(capsys):
+    here, quiet = FakeHostGroup(1, 0), FakeHostGroup(0, 0)
     signalled = multihost.MultihostStopper(here)
     assert signalled.should_stop(0) is False
     with catch_signals(signalled):
@@ -103,7 +103,7 @@ def test_a_signal_at_any_host_stops_all(capsys):
 
 
 def test_out_of_time_is_decided_by_host_0():
-    soon, late = Gathered(0, 0), Gathered(1, 0)
+    soon, late = FakeHostGroup(0, 0), FakeHostGroup(1, 0)
     stopper = multihost.MultihostStopper(soon, time.monotonic() + 10)
     assert stopper.should_stop(1) is False and stopper.should_stop(20) is True and stopper.reason == "out of time"
     other = multihost.MultihostStopper(late, time.monotonic() + 10)
@@ -113,7 +113,7 @@ def test_out_of_time_is_decided_by_host_0():
 
 
 def test_a_signal_after_all_agreed_changes_nothing(capsys):
-    stopper = multihost.MultihostStopper(Gathered(0, 0), time.monotonic())
+    stopper = multihost.MultihostStopper(FakeHostGroup(0, 0), time.monotonic())
     assert stopper.should_stop(1) is True
     with catch_signals(stopper):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -126,7 +126,7 @@ STRAYS = (b"", b"[]\n", b'{"host": 1}\n', b'{"host": 1, "facts"', b"GET / HTTP/1
           b"x" * 10_000_000, b"\0\0\0\2[]", b"\x7f\xff\xff\xff" + b"x" * 1000)  # the last two: framed, too long
 
 
-def stray(port, data):
+def connect_stray(port, data):
     """Connect, send, and stay connected; return the socket."""
     connection = socket.create_connection((HERE, port), timeout=10)
     connection.settimeout(0.5)
@@ -136,15 +136,15 @@ def stray(port, data):
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_strays_do_not_disturb_the_meeting():
+def test_stray_connections_do_not_disturb_the_hosts():
     """They come first, and stay."""
-    addresses, found = addresses_of(), []
+    addresses, found = make_addresses(), []
     port = int(addresses[0].rpartition(":")[2])
     thread = threading.Thread(target=lambda: found.append(multihost.connect_hosts(addresses, 0, {"a": 1}, 20.0)))
     thread.start()
     while True:
         try:
-            strays = [stray(port, data) for data in STRAYS]
+            strays = [connect_stray(port, data) for data in STRAYS]
             break
         except ConnectionRefusedError:  # not listening yet
             time.sleep(0.02)
@@ -165,17 +165,17 @@ def test_strays_do_not_disturb_the_meeting():
 
 
 def test_host_0_listens_at_its_address_alone():
-    address = addresses_of(1)[0]
+    address = make_addresses(1)[0]
     port = int(address.rpartition(":")[2])
     with rendezvous.listen(address):
-        stray(port, b"").close()
+        connect_stray(port, b"").close()
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=1)
 
 
 def test_another_token(monkeypatch):
     monkeypatch.setenv("ZOO_HOSTS_TOKEN", "ours")
-    address = addresses_of(1)[0]
+    address = make_addresses(1)[0]
     host, _, port = address.rpartition(":")
     with Listener((host, int(port)), authkey=b"theirs") as server:
         def refuse():
@@ -203,15 +203,15 @@ def test_an_address_of_another_machine(monkeypatch):
     check_message(error.value, "192.0.2.1", 0, "ZOO_HOSTS_BIND")
 
 
-def test_a_host_that_does_not_come():
-    addresses = addresses_of(3)
-    (refused, there), _ = met([{}, {}], addresses, wait=1.0)
+def test_a_host_that_does_not_connect():
+    addresses = make_addresses(3)
+    (refused, there), _ = connect_in_threads([{}, {}], addresses, wait=1.0)
     assert refused == there
     check_message(refused, 2, addresses[2], 1, "host_index=...")
 
 
 def test_host_0_does_not_answer():
-    (refused,), addresses = met([{}], addresses_of(2), [1], wait=1.0)
+    (refused,), addresses = connect_in_threads([{}], make_addresses(2), [1], wait=1.0)
     check_message(refused, addresses[0], 1, "host_index=0")
 
 
@@ -220,13 +220,13 @@ def test_host_0_does_not_answer():
     ({"seed": 0, "batch_size": 32}, {"seed": 0, "batch_size": 64}, ["batch_size", 64, 0, 32]),
 ])
 def test_two_hosts_that_differ(mine, other, parts):
-    (refused, there), addresses = met([mine, other])
+    (refused, there), addresses = connect_in_threads([mine, other])
     assert refused == there
     check_message(refused, 1, addresses[1], *parts)
 
 
-def test_two_hosts_with_one_number():
-    found, _ = met([{}, {}, {}], addresses_of(3), [0, 1, 1])
+def test_two_hosts_with_the_same_index():
+    found, _ = connect_in_threads([{}, {}, {}], make_addresses(3), [0, 1, 1])
     check_message(found[0], 1, "host_index=...")
 
 
@@ -241,8 +241,8 @@ def test_a_port_that_is_taken(before):
 
 
 def test_another_number_of_hosts():
-    addresses, found = addresses_of(3), []
-    thread = threading.Thread(target=lambda: found.append(met([{}], addresses[:2], [0])[0][0]))
+    addresses, found = make_addresses(3), []
+    thread = threading.Thread(target=lambda: found.append(connect_in_threads([{}], addresses[:2], [0])[0][0]))
     thread.start()
     with pytest.raises(UserError) as error:
         multihost.connect_hosts(addresses, 1, {}, 5.0)
@@ -251,9 +251,9 @@ def test_another_number_of_hosts():
     check_message(error.value, 1, "number of hosts", 3, 0, 2)
 
 
-def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
+def test_a_waiting_host_names_the_missing_ones(monkeypatch, capsys):
     monkeypatch.setattr(rendezvous, "NOTICE_AFTER", 0.05)
-    addresses = addresses_of(3)
+    addresses = make_addresses(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
         with pytest.raises(UserError, match="host_index="):
             multihost.connect_hosts(hosts_asked, index, {}, 0.6)
@@ -274,9 +274,9 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("lost, how", [(1, signal.SIGKILL), (0, signal.SIGKILL), (1, signal.SIGSTOP)])
-def test_the_others_notice_who_is_lost(lost, how):
+def test_the_other_hosts_notice_which_is_lost(lost, how):
     """Killed, or silent as behind a cable that was pulled."""
-    addresses = addresses_of(3)
+    addresses = make_addresses(3)
     processes = [subprocess.Popen([sys.executable, "-c", ALIVE, str(index), ",".join(addresses)], cwd=ROOT, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE) for index in range(3)]
     try:
@@ -317,16 +317,16 @@ train(SimpleNamespace(host_group=group))
     ([1], "KeyError", 1, "KeyError: 'what is wrong'\n")])
 def test_an_error_of_one_host_ends_all(failing, error, status, text):
     """At once, though JAX's own exit would wait for the others; and one line a host, even when both fail."""
-    addresses = addresses_of()
+    addresses = make_addresses()
     processes = [subprocess.Popen([sys.executable, "-c", FAILING, str(index), ",".join(addresses),
                                    ",".join(map(str, failing)), error], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE) for index in range(2)]
-    for index, (code, _, wrong) in enumerate(finished(processes, 30)):
+    for index, (code, _, stderr) in enumerate(wait_for_hosts(processes, 30)):
         if index in failing:
-            assert code == status and wrong.endswith(text) and ("Traceback" in wrong) == (status == 1)
+            assert code == status and stderr.endswith(text) and ("Traceback" in stderr) == (status == 1)
         else:
             assert code == 8
-            check_message(wrong, failing[0], addresses[failing[0]])
+            check_message(stderr, failing[0], addresses[failing[0]])
 
 
 EXCHANGING = """
@@ -361,7 +361,7 @@ exchange(SimpleNamespace(host_group=group))
 @pytest.mark.parametrize("lost, how", [(1, signal.SIGTERM), (0, signal.SIGKILL), (0, signal.SIGSTOP)])
 def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
     """What JAX says of it, with the stack of its C++ code, is not shown; strays at its port change nothing."""
-    addresses = addresses_of(2)
+    addresses = make_addresses(2)
     kept = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
     processes = [subprocess.Popen([sys.executable, "-c", EXCHANGING, str(index), ",".join(addresses)], cwd=ROOT,
                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -374,8 +374,8 @@ def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
                 assert line, process.stderr.read()
         port = int(addresses[0].rpartition(":")[2])
         with pytest.raises(ConnectionRefusedError):  # the meeting is over
-            stray(port, b"[]")
-        strays = [stray(port + 1, data) for data in STRAYS]
+            connect_stray(port, b"[]")
+        strays = [connect_stray(port + 1, data) for data in STRAYS]
         time.sleep(1)
         assert [process.poll() for process in processes] == [None, None]
         processes[lost].send_signal(how)
@@ -391,7 +391,7 @@ def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
 # What the command line and the environment say
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch):
+def clear_environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("KERAS_DISTRIBUTION_", "SLURM_")):
             monkeypatch.delenv(name)
@@ -436,7 +436,7 @@ def test_variables_of_slurm_that_srun_does_not_set(monkeypatch, name, value):
     (None, "1", ["--host-index", "--hosts"]),
     ("slurm", None, ["--hosts slurm", "SLURM_STEP_NODELIST"]),
 ])
-def test_hosts_that_cannot_be(addresses, index, parts):
+def test_invalid_hosts(addresses, index, parts):
     with pytest.raises(UserError) as caught:
         env.resolve_hosts(addresses, index)
     check_message(caught.value, *parts)
@@ -444,32 +444,32 @@ def test_hosts_that_cannot_be(addresses, index, parts):
 
 # Training
 
-def begun(folder, name, index, addresses, *words):
+def start_host(folder, name, index, addresses, *arguments):
     """Start one host; with addresses None the only one."""
     several = ["--hosts", ",".join(addresses), "--host-index", str(index)] if addresses else []
     kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "XLA_FLAGS", "ZOO_DATA")}
     return subprocess.Popen(
         [sys.executable, "-m", "zoo.train", "lenet5", "--dataset", "digits", "--backend", "jax", "--gpu", "none",
-         "--batch-size", "32", "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True,
+         "--batch-size", "32", "--name", name, "--output-dir", str(folder), *arguments, *several], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
-def finished(processes, seconds=500):
+def wait_for_hosts(processes, seconds=500):
     """Return (exit status, stdout, stderr) of each."""
     try:
-        said = [process.communicate(timeout=seconds) for process in processes]
+        stdout = [process.communicate(timeout=seconds) for process in processes]
     finally:
         for process in processes:  # where one took too long
             process.kill()
-    return [(process.returncode, *each) for process, each in zip(processes, said, strict=True)]
+    return [(process.returncode, *each) for process, each in zip(processes, stdout, strict=True)]
 
 
-def both(folder, name, *words):
-    addresses = addresses_of()
-    return [begun(folder, name, index, addresses, *words) for index in (0, 1)], addresses
+def start_two_hosts(folder, name, *arguments):
+    addresses = make_addresses()
+    return [start_host(folder, name, index, addresses, *arguments) for index in (0, 1)], addresses
 
 
-def alike(one, two, **tolerance):
+def assert_equal_runs(one, two, **tolerance):
     for row, same in zip(*(run_files.read_history_rows(run) for run in (one, two)), strict=True):
         assert row == pytest.approx(same, **tolerance)
     arrays, others = (read_arrays(run / "checkpoints" / "last.npz") for run in (one, two))
@@ -482,16 +482,16 @@ def alike(one, two, **tolerance):
 @needs_jax
 @pytest.mark.slow
 def test_two_hosts_train_as_one(tmp_path):
-    """203 pictures: the last batch, of 11, does not divide over two."""
-    words = ("--limit", "203", "--epochs", "2")
-    ((status, said, wrong),) = finished([begun(tmp_path, "one", 0, None, *words)])
-    assert status == 0, wrong
-    (first, second), _ = both(tmp_path, "two", *words)
-    (status, said, wrong), (other, less, lacks) = finished([first, second])
-    assert (status, other) == (0, 0), wrong + lacks
-    check_text(said, "2 hosts", "2 devices", "epoch 2/2")
-    assert "epoch 2/2" not in less
-    alike(tmp_path / "one", tmp_path / "two", rel=1e-3, abs=1e-4)
+    """203 images: the last batch, of 11, does not divide over two."""
+    arguments = ("--limit", "203", "--epochs", "2")
+    ((status, stdout, stderr),) = wait_for_hosts([start_host(tmp_path, "one", 0, None, *arguments)])
+    assert status == 0, stderr
+    (first, second), _ = start_two_hosts(tmp_path, "two", *arguments)
+    (status, stdout, stderr), (other, reduced, missing) = wait_for_hosts([first, second])
+    assert (status, other) == (0, 0), stderr + missing
+    check_text(stdout, "2 hosts", "2 devices", "epoch 2/2")
+    assert "epoch 2/2" not in reduced
+    assert_equal_runs(tmp_path / "one", tmp_path / "two", rel=1e-3, abs=1e-4)
     names = [sorted(str(path.relative_to(tmp_path / run)) for path in (tmp_path / run).rglob("*"))
              for run in ("one", "two")]
     assert names[0] == names[1] and "result.json" in names[0]
@@ -500,45 +500,45 @@ def test_two_hosts_train_as_one(tmp_path):
 @needs_jax
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [0, 1])
-def test_a_lost_host_ends_the_other_and_both_go_on(lost, tmp_path):
-    words = ("--limit", "1000", "--epochs", "8")
-    assert [each[0] for each in finished(both(tmp_path, "whole", *words)[0])] == [0, 0]
-    pair, addresses = both(tmp_path, "parts", *words)
+def test_a_lost_host_ends_the_other_and_both_resume(lost, tmp_path):
+    arguments = ("--limit", "1000", "--epochs", "8")
+    assert [each[0] for each in wait_for_hosts(start_two_hosts(tmp_path, "whole", *arguments)[0])] == [0, 0]
+    pair, addresses = start_two_hosts(tmp_path, "parts", *arguments)
     history = tmp_path / "parts" / "history.csv"
     while not history.exists() or len(history.read_text().splitlines()) < 4:
         assert pair[0].poll() is None
         time.sleep(0.02)
     pair[lost].send_signal(signal.SIGKILL)
-    status, _, wrong = finished([pair[1 - lost]], 60)[0]
-    assert status == 8 and "Traceback" not in wrong
-    check_text(wrong, addresses[lost])
+    status, _, stderr = wait_for_hosts([pair[1 - lost]], 60)[0]
+    assert status == 8 and "Traceback" not in stderr
+    check_text(stderr, addresses[lost])
     pair[lost].communicate()
     assert not (tmp_path / "parts" / "result.json").exists()
-    assert [each[0] for each in finished(both(tmp_path, "parts", *words)[0])] == [0, 0]
-    alike(tmp_path / "whole", tmp_path / "parts", rel=0, abs=0)
+    assert [each[0] for each in wait_for_hosts(start_two_hosts(tmp_path, "parts", *arguments)[0])] == [0, 0]
+    assert_equal_runs(tmp_path / "whole", tmp_path / "parts", rel=0, abs=0)
 
 
 @needs_jax
 @pytest.mark.slow
-def test_a_signal_at_either_host_saves_the_step_for_both(tmp_path):
-    words = ("--limit", "1000", "--epochs", "8")
-    pair, _ = both(tmp_path, "x", *words)
+def test_a_signal_to_either_host_saves_the_step_for_both(tmp_path):
+    arguments = ("--limit", "1000", "--epochs", "8")
+    pair, _ = start_two_hosts(tmp_path, "x", *arguments)
     while not (tmp_path / "x" / "history.csv").exists():
         assert pair[0].poll() is None
         time.sleep(0.02)
     pair[1].send_signal(signal.SIGTERM)
-    (status, _, wrong), (other, _, _) = finished(pair)
+    (status, _, stderr), (other, _, _) = wait_for_hosts(pair)
     assert (status, other) == (130, 130)
-    assert f"python -m zoo.train --resume {tmp_path / 'x'} --hosts " in wrong
-    assert wrong.rstrip().endswith(" --host-index 0")
-    assert [each[0] for each in finished(both(tmp_path, "x", *words)[0])] == [0, 0]
+    assert f"python -m zoo.train --resume {tmp_path / 'x'} --hosts " in stderr
+    assert stderr.rstrip().endswith(" --host-index 0")
+    assert [each[0] for each in wait_for_hosts(start_two_hosts(tmp_path, "x", *arguments)[0])] == [0, 0]
 
 
 @needs_jax
-@pytest.mark.parametrize("words", [("--backend", "tensorflow"), ("--backend", "jax", "--runs", "3")])
-def test_several_hosts_train_one_run_with_jax(words, tmp_path):
+@pytest.mark.parametrize("arguments", [("--backend", "tensorflow"), ("--backend", "jax", "--runs", "3")])
+def test_several_hosts_train_one_run_with_jax(arguments, tmp_path):
     done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--hosts", "a:1,b:2", "--host-index", "0",
-                           *words, "--output-dir", str(tmp_path)],
+                           *arguments, "--output-dir", str(tmp_path)],
                           cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     check_message(done.stderr, "--backend jax", "--seed", "--runs")

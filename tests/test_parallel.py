@@ -26,35 +26,35 @@ import json, sys
 from dataclasses import replace
 from pathlib import Path
 
-backend, devices, folder, dropout, sessions, changes, sides = sys.argv[1:]
-devices, folder, sides = int(devices), Path(folder), json.loads(sides)
+backend, devices, folder, dropout, sessions, changes, aux_names = sys.argv[1:]
+devices, folder, aux_names = int(devices), Path(folder), json.loads(aux_names)
 if backend == "tensorflow":
     import tensorflow as tf
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0],
                                                [tf.config.LogicalDeviceConfiguration()] * devices)
 import keras, numpy as np
 from keras import layers
-from test_resume import AfterSteps, CALM
+from test_resume import StopAfterSteps, CALM
 from zoo.data.datasets import Dataset
 from zoo.data.splits import Split
 from zoo.training import trainer
 from zoo.training.distribution import data_parallel
 
-def split_of(count, seed):
+def make_split(count, seed):
     rng = np.random.default_rng(seed)
     return Split(rng.integers(0, 256, (count, 16, 16, 1), np.uint8), rng.integers(0, 3, count), np.arange(count))
 
-def network_of():
+def make_model():
     keras.utils.set_random_seed(5)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 64, -2, name="preprocessing")(image)
     x = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(x))
     x = layers.Dropout(float(dropout), name="drop")(layers.Flatten(name="flatten")(x))
-    outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *sides)}
-    return keras.Model(image, outputs if sides else outputs["main"], name="small")
+    outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *aux_names)}
+    return keras.Model(image, outputs if aux_names else outputs["main"], name="small")
 
-data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last batches: 3 and 5 images
+data = Dataset(None, make_split(51, 1), make_split(21, 2), None, "", ())  # the last batches: 3 and 5 images
 (folder / "checkpoints").mkdir(parents=True)
 if devices == 1:
     sharing = data_parallel.SINGLE_DEVICE
@@ -67,7 +67,7 @@ assert sharing.devices == devices
 for steps in json.loads(sessions):
     with sharing.scope():
         recipe = replace(CALM, **json.loads(changes))
-        trainer.train_model(network_of(), data, recipe, 7, folder, AfterSteps(steps), sides, sharing)
+        trainer.train_model(make_model(), data, recipe, 7, folder, StopAfterSteps(steps), aux_names, sharing)
 """
 CHANGES = {"epochs": 3, "ema_momentum": 0.9, "weight_decay": 1e-3, "global_clipnorm": 1.0,
            "augmentation": "flip crop=2 mixup=1"}

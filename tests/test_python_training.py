@@ -271,7 +271,7 @@ class Raise(keras.callbacks.Callback):
     ({"callbacks": [Raise(urllib.error.HTTPError("http://x", 404, "Not Found", None, None))]}, urllib.error.HTTPError,
      "an exception: HTTPError: HTTP Error 404: Not Found"),
 ])
-def test_the_reason_of_a_run_that_an_exception_ended(arguments, error_type, reason, tmp_path):
+def test_the_reason_of_a_run_stopped_by_an_exception(arguments, error_type, reason, tmp_path):
     with pytest.raises(error_type):
         zoo.fit("lenet5", "digits", output_dir=tmp_path, name="a", verbose=False, **{**FEW, **arguments})
     run = zoo.Run(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""A run that is ended at any moment and goes on is the run that was never ended."""
+"""An interrupted and resumed run equals an uninterrupted one."""
 
 import contextlib
 import dataclasses
@@ -38,15 +38,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # In this process: an end after every few steps
 
-def split_of(count, seed):
+def make_split(count, seed):
     rng = np.random.default_rng(seed)
     return Split(rng.integers(0, 256, (count, 16, 16, 1), np.uint8), rng.integers(0, 3, count), np.arange(count))
 
 
-DATA = Dataset(None, split_of(50, 1), split_of(20, 2), None, "", ())
+DATA = Dataset(None, make_split(50, 1), make_split(20, 2), None, "", ())
 CALM = Recipe(learning_rate=0.01, batch_size=8, epochs=4)
 RECIPES = {
-    "cosine, average, changed pictures": dataclasses.replace(CALM, ema_momentum=0.9,
+    "cosine, average, augmentation": dataclasses.replace(CALM, ema_momentum=0.9,
                                                              augmentation="flip crop=2 rotation=5 cutout=4 mixup=1"),
     "plateau": dataclasses.replace(CALM, optimizer="adadelta", learning_rate=1.0, lr_schedule="plateau", lr_patience=1,
                                    gamma=0.5),
@@ -57,7 +57,7 @@ RECIPES = {
 }
 
 
-def network_of(sides=()):
+def make_model(aux_names=()):
     """A small network with everything that has state: weights, batch normalization, dropout; auxiliary outputs."""
     keras.utils.set_random_seed(5)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
@@ -65,11 +65,11 @@ def network_of(sides=()):
     x = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(x))
     x = layers.Dropout(0.5, name="drop")(layers.Flatten(name="flatten")(x))
-    outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *sides)}
-    return keras.Model(image, outputs if sides else outputs["main"], name="small")
+    outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *aux_names)}
+    return keras.Model(image, outputs if aux_names else outputs["main"], name="small")
 
 
-class AfterSteps(Stopper):
+class StopAfterSteps(Stopper):
     """Ends training after a given number of steps of this session."""
 
     def __init__(self, steps):
@@ -83,18 +83,18 @@ class AfterSteps(Stopper):
         return self.reason is not None
 
 
-def trained(folder, recipe, sessions, sides=None):
+def train_in_sessions(folder, recipe, sessions, aux_names=None):
     """Train in sessions of so many steps each, a new network for each; return the last Progress."""
     (folder / "checkpoints").mkdir(parents=True)
     for steps in sessions:
-        leave = AfterSteps(steps)
-        progress = trainer.train_model(network_of(sides or ()), DATA, recipe, 7, folder, leave, sides)
+        leave = StopAfterSteps(steps)
+        progress = trainer.train_model(make_model(aux_names or ()), DATA, recipe, 7, folder, leave, aux_names)
         if leave.reason is None:
             return progress
     raise AssertionError("the sessions were too few")
 
 
-def same_runs(one, other):
+def assert_equal_runs(one, other):
     assert (one / "history.csv").read_text() == (other / "history.csv").read_text()
     for name in ("last", "best"):
         first, second = (read_arrays(run / "checkpoints" / f"{name}.npz") for run in (one, other))
@@ -104,21 +104,21 @@ def same_runs(one, other):
 
 
 @pytest.mark.parametrize("kind", RECIPES)
-def test_ended_after_any_step_it_goes_on_as_if_it_had_not(kind, tmp_path, capsys):
+def test_an_interrupted_run_resumes_exactly(kind, tmp_path, capsys):
     recipe = RECIPES[kind]
-    whole = trained(tmp_path / "whole", recipe, [10**6])
-    assert (whole.epoch < recipe.epochs) == (kind == "early end")
+    uninterrupted_run = train_in_sessions(tmp_path / "whole", recipe, [10**6])
+    assert (uninterrupted_run.epoch < recipe.epochs) == (kind == "early end")
     sessions = [1, 3, 12, 5, 10**6] if recipe.ema_momentum else [4, 12, 10**6]  # each session compiles the model
-    parts = trained(tmp_path / "parts", recipe, sessions)
-    assert parts.history == whole.history and len(whole.history) == whole.epoch
-    same_runs(tmp_path / "whole", tmp_path / "parts")
+    parts = train_in_sessions(tmp_path / "parts", recipe, sessions)
+    assert parts.history == uninterrupted_run.history and len(uninterrupted_run.history) == uninterrupted_run.epoch
+    assert_equal_runs(tmp_path / "whole", tmp_path / "parts")
 
 
-class Killed(BaseException):
+class KillError(BaseException):
     """Stands for SIGKILL: nothing of the training code runs any more."""
 
 
-class SavesEachStep(Stopper):
+class SaveEachStep(Stopper):
     """Saves after each step, and "kills" the training after a given number of them."""
 
     def __init__(self, steps):
@@ -128,23 +128,23 @@ class SavesEachStep(Stopper):
     def should_stop(self, seconds):
         self.left -= 1
         if self.left <= 0:
-            raise Killed
+            raise KillError
         return False
 
 
 def test_a_kill_loses_nothing_that_was_saved_in_the_middle_of_an_epoch(tmp_path, capsys):
     """Of a network with auxiliary classifiers; the processes below have none."""
-    recipe = dataclasses.replace(RECIPES["cosine, average, changed pictures"], epochs=2)
-    sides = {"aux1": 0.3, "aux2": 0.3}
-    trained(tmp_path / "whole", recipe, [10**6], sides)
+    recipe = dataclasses.replace(RECIPES["cosine, average, augmentation"], epochs=2)
+    aux_names = {"aux1": 0.3, "aux2": 0.3}
+    train_in_sessions(tmp_path / "whole", recipe, [10**6], aux_names)
     killed = tmp_path / "killed"
     (killed / "checkpoints").mkdir(parents=True)
     for steps, expected in ((3, (0, 3)), (6, (1, 1)), (2, (1, 3))):  # 7 steps an epoch, and a question after it
-        with pytest.raises(Killed):
-            trainer.train_model(network_of(sides), DATA, recipe, 7, killed, SavesEachStep(steps), sides)
+        with pytest.raises(KillError):
+            trainer.train_model(make_model(aux_names), DATA, recipe, 7, killed, SaveEachStep(steps), aux_names)
         assert checkpoints.read_progress(killed / "checkpoints" / "last.npz")[:2] == expected
-    trainer.train_model(network_of(sides), DATA, recipe, 7, killed, None, sides)
-    same_runs(tmp_path / "whole", killed)
+    trainer.train_model(make_model(aux_names), DATA, recipe, 7, killed, None, aux_names)
+    assert_equal_runs(tmp_path / "whole", killed)
     assert (killed / "history.csv").read_text().splitlines()[0] == (
         "epoch,learning_rate,loss,accuracy,aux1_loss,aux1_accuracy,aux2_loss,aux2_accuracy,val_loss,val_accuracy")
 
@@ -154,7 +154,7 @@ def test_time_limit_after_a_save_at_the_same_step_does_not_save_again(tmp_path, 
     monkeypatch.setattr(checkpoints, "save_checkpoint", lambda *given: (saved.append(given[3].step), save(*given)))
     (tmp_path / "checkpoints").mkdir()
     stopper = Stopper(deadline=0.0, checkpoint_seconds=0.0)
-    assert trainer.train_model(network_of(), DATA, CALM, 7, tmp_path, stopper).step == 1
+    assert trainer.train_model(make_model(), DATA, CALM, 7, tmp_path, stopper).step == 1
     assert (saved, stopper.reason) == ([1], "out of time")
 
 
@@ -171,35 +171,35 @@ def test_checkpoints_are_saved_when_they_are_due(tmp_path, capsys):
     assert not stopper.should_save()
 
 
-def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
+def test_averaged_weights_are_tested_and_saved(tmp_path, capsys):
     recipe = dataclasses.replace(CALM, ema_momentum=0.5, epochs=1, batch_size=50, lr_schedule="constant",
                                  warmup_epochs=0.0)
-    before = network_of().get_layer("conv").get_weights()[0]
-    progress = trained(tmp_path, recipe, [10])
+    before = make_model().get_layer("conv").get_weights()[0]
+    progress = train_in_sessions(tmp_path, recipe, [10])
     arrays = read_arrays(tmp_path / "checkpoints" / "best.npz")
     tested, raw = (arrays[f"{kind}/conv/kernel"] for kind in ("weights", "trained"))
     assert np.abs(raw - before).max() > 1e-4
     # the first step: the average is the new weights, whatever the decay
     assert np.array_equal(tested, raw)
-    two = trained(tmp_path / "two", dataclasses.replace(recipe, epochs=2), [10])
+    two = train_in_sessions(tmp_path / "two", dataclasses.replace(recipe, epochs=2), [10])
     again = read_arrays(tmp_path / "two" / "checkpoints" / "last.npz")
     decay = (1 + 1) / (10 + 1)  # of the second step, number 1: less than 0.5
     expected = decay * raw + (1 - decay) * again["trained/conv/kernel"]
     assert again["weights/conv/kernel"] == pytest.approx(expected, abs=1e-7)
-    network = network_of()
+    network = make_model()
     model_loading.load_checkpoint_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")
     found = trainer.make_validator(network, DATA.validation, recipe)()
     assert found["val_loss"] == pytest.approx(two.history[-1]["val_loss"], rel=1e-5)
     assert progress.history[0] == two.history[0]
 
 
-def test_a_kill_between_two_files_is_mended(tmp_path, capsys):
+def test_a_kill_between_two_files_is_repaired(tmp_path, capsys):
     """last.npz is written, best.npz not yet; or history.csv is, last.npz not yet."""
     recipe = dataclasses.replace(CALM, epochs=3)
-    trained(tmp_path / "whole", recipe, [10**6])
+    train_in_sessions(tmp_path / "whole", recipe, [10**6])
     (tmp_path / "cut" / "checkpoints").mkdir(parents=True)
     cut = tmp_path / "cut"
-    trainer.train_model(network_of(), DATA, recipe, 7, cut, AfterSteps(8))  # an epoch: 7 steps, 1 save
+    trainer.train_model(make_model(), DATA, recipe, 7, cut, StopAfterSteps(8))  # an epoch: 7 steps, 1 save
     assert checkpoints.recover_progress(cut).epoch == 1
     kept = (cut / "checkpoints" / "best.npz").read_bytes()
     (cut / "checkpoints" / "best.npz").unlink()
@@ -208,12 +208,12 @@ def test_a_kill_between_two_files_is_mended(tmp_path, capsys):
     for name in ("history.csv", "timings.csv"):
         shutil.copy(tmp_path / "whole" / name, cut / name)  # rows of epochs that last.npz has not seen
     assert [row["epoch"] for row in checkpoints.recover_progress(cut).history] == [1]
-    trainer.train_model(network_of(), DATA, recipe, 7, cut)
-    same_runs(tmp_path / "whole", cut)
+    trainer.train_model(make_model(), DATA, recipe, 7, cut)
+    assert_equal_runs(tmp_path / "whole", cut)
 
 
-def test_a_damaged_run_does_not_go_on(tmp_path, capsys):
-    trained(tmp_path, dataclasses.replace(CALM, epochs=2), [10**6])
+def test_a_damaged_run_is_not_resumed(tmp_path, capsys):
+    train_in_sessions(tmp_path, dataclasses.replace(CALM, epochs=2), [10**6])
     lines = (tmp_path / "history.csv").read_text().splitlines()
     (tmp_path / "history.csv").write_text("\n".join(lines[:2]) + "\n")
     with pytest.raises(UserError) as error:
@@ -243,19 +243,19 @@ def test_one_process_at_a_time(tmp_path):
     (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 7 bytes"), 5, [100, "batch_size=50"]),
     (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), 5, [100, "batch_size=50"]),
 ])
-def test_what_ended_a_training(error, status, parts):
+def test_exit_status_of_each_failure(error, status, parts):
     found, message = failures.explain_failure(error, Recipe(batch_size=100))
     assert found == status
     check_message(message, *parts)
     assert ("resume" in message) == (isinstance(error, OSError) and error.errno == 28)
 
 
-def test_a_mistake_of_ours_is_not_explained():
+def test_an_internal_error_is_not_explained():
     assert failures.explain_failure(ValueError("a mistake of ours"), Recipe()) == (None, "")
 
 
-def test_a_batch_that_will_not_fit_is_foreseen():
-    """40 bytes of weights (1 with a gradient, a momentum, 2 for the update: 5 times), 1.2 * 100 bytes a picture."""
+def test_a_batch_that_does_not_fit_is_predicted():
+    """40 bytes of weights (1 with a gradient, a momentum, 2 for the update: 5 times), 1.2 * 100 bytes per image."""
     takes = MemoryEstimate(parameters=40, trainable_parameters=40, largest_weight=40, saved_activations=50,
                            training_peak=100, inference_peak=60)
     free = 2 * 2**30
@@ -268,7 +268,7 @@ def test_a_batch_that_will_not_fit_is_foreseen():
     assert 2**20 < process_memory.get_free_memory() <= 2**60
 
 
-def plan_with(**changes):
+def make_run_config(**changes):
     recipe = Recipe(**{name: changes.pop(name) for name in [*changes] if hasattr(Recipe, name)})
     plan = plans.RunConfig(registry.resolve_model_config("lenet5"), None, recipe, 0, None, "tensorflow", False)
     return dataclasses.replace(plan, **{"dataset": type("Facts", (), {"name": "digits", "classes": 10}), **changes})
@@ -284,17 +284,17 @@ def plan_with(**changes):
 ])
 def test_a_changed_command_names_what_differs(before, now, parts):
     with pytest.raises(UserError) as error:
-        plans.resume_run_config(Path("runs/a"), plan_with(**before), plan_with(**now))
+        plans.resume_run_config(Path("runs/a"), make_run_config(**before), make_run_config(**now))
     check_message(error.value, "runs/a", *parts, "--name")
     assert str(error.value).count("lenet5_bn") <= 1
     fields = ["learning_rate", "seed", "limit", "backend", "momentum"]
     assert {field for field in fields if field in str(error.value)} == {*fields} & {*now}
 
 
-def test_more_epochs_where_the_schedule_can_go_on():
-    before = plan_with(lr_schedule="step", milestones="9")
-    assert plans.resume_run_config(Path("a"), before, plan_with(lr_schedule="step", milestones="9")) is before
-    longer = plans.resume_run_config(Path("a"), before, plan_with(lr_schedule="step", milestones="9", epochs=40))
+def test_more_epochs_where_the_schedule_is_extendable():
+    before = make_run_config(lr_schedule="step", milestones="9")
+    assert plans.resume_run_config(Path("a"), before, make_run_config(lr_schedule="step", milestones="9")) is before
+    longer = plans.resume_run_config(Path("a"), before, make_run_config(lr_schedule="step", milestones="9", epochs=40))
     assert longer.recipe == dataclasses.replace(before.recipe, epochs=40)
 
 
@@ -310,35 +310,35 @@ def train(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resumed")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
 
-    def start(*words, limits=None):
-        return subprocess.Popen([sys.executable, "-m", "zoo.train", *words], cwd=folder, env=environment, text=True,
+    def start(*arguments, limits=None):
+        return subprocess.Popen([sys.executable, "-m", "zoo.train", *arguments], cwd=folder, env=environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limits)
 
     start.folder = folder
     return start
 
 
-def ended(process):
+def wait_for(process):
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
-def run_here(train, *words):
+def run_here(train, *arguments):
     """Run zoo.train in this process, in the folder of `train`; return (status, stdout, stderr) as `ended` does."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(train.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main([*words, "--gpu", "none"])
+        status = main([*arguments, "--gpu", "none"])
     return status, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="session")
-def whole(train):
+def uninterrupted_run(train):
     status, out, err = run_here(train, *COMMAND, "--name", "whole")
     assert (status, err) == (0, "")
     return train.folder / "runs" / "whole"
 
 
-def line_of(process, part):
+def read_line(process, part):
     """Read the output of a process up to the line that has `part`."""
     for line in process.stdout:
         if part in line:
@@ -348,9 +348,9 @@ def line_of(process, part):
 
 @pytest.mark.parametrize("backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.slow)
                                                      for name in ("jax", "torch"))])
-def test_killed_within_an_epoch_it_ends_as_if_it_had_not(train, backend):
-    def finish(*words):
-        return run_here(train, *words) if backend == keras.backend.backend() else ended(train(*words))
+def test_a_run_killed_within_an_epoch_resumes_exactly(train, backend):
+    def finish(*arguments):
+        return run_here(train, *arguments) if backend == keras.backend.backend() else wait_for(train(*arguments))
 
     command = (*COMMAND[:3], "--epochs", "2", "--batch-size", "1", "--augmentation", "rotation=5", "--set",
                "ema_momentum=0.9", "--backend", backend)
@@ -368,56 +368,56 @@ def test_killed_within_an_epoch_it_ends_as_if_it_had_not(train, backend):
     status, out, err = finish("--resume", f"runs/{killed.name}", "--checkpoint-minutes", "50", "--backend", backend)
     assert (status, err) == (0, "")
     check_message(next(line for line in out.splitlines() if line.startswith("resumed")), f"step {step}")
-    same_runs(killed.with_name(f"whole-{backend}"), killed)
+    assert_equal_runs(killed.with_name(f"whole-{backend}"), killed)
 
 
 @pytest.mark.slow  # every point of a run; the tests above stop after chosen steps
-def test_killed_and_interrupted_it_ends_as_if_it_had_not(train, whole):
+def test_a_run_killed_and_interrupted_resumes_exactly(train, uninterrupted_run):
     chance = random.Random(11)
     for signal_sent, after in ((signal.SIGINT, " 1/5 "), (signal.SIGKILL, "/5 ")):
         process = train(*COMMAND, "--name", "killed")
-        line_of(process, after)
+        read_line(process, after)
         time.sleep(chance.uniform(0, 0.05))
         process.send_signal(signal_sent)
-        status, out, err = ended(process)
+        status, out, err = wait_for(process)
         if signal_sent == signal.SIGKILL:
             assert status == -signal.SIGKILL
             continue
         assert status == 130
         assert len(err.splitlines()) == 2  # at once, and when all is saved
         check_message(err.splitlines()[-1], "python -m zoo.train --resume runs/killed")
-    status, out, err = ended(train("--resume", "runs/killed"))
+    status, out, err = wait_for(train("--resume", "runs/killed"))
     assert (status, err) == (0, "")
     killed = train.folder / "runs" / "killed"
-    same_runs(whole, killed)
-    first, second = (json.loads((run / "result.json").read_text()) for run in (whole, killed))
+    assert_equal_runs(uninterrupted_run, killed)
+    first, second = (json.loads((run / "result.json").read_text()) for run in (uninterrupted_run, killed))
     for facts in (first, second):
         facts.pop("seconds"), facts.pop("peak_memory")
     assert first == second
-    assert (whole / "predictions.npz").read_bytes() == (killed / "predictions.npz").read_bytes()
+    assert (uninterrupted_run / "predictions.npz").read_bytes() == (killed / "predictions.npz").read_bytes()
 
 
-def test_a_finished_run_says_so_and_does_nothing(train, whole):
-    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
-    for words in ((*COMMAND, "--name", "whole"), ("--resume", "runs/whole")):
-        status, out, err = run_here(train, *words)
+def test_a_finished_run_is_reported_and_not_trained_again(train, uninterrupted_run):
+    before = {path: path.stat().st_mtime_ns for path in uninterrupted_run.rglob("*")}
+    for arguments in ((*COMMAND, "--name", "whole"), ("--resume", "runs/whole")):
+        status, out, err = run_here(train, *arguments)
         assert (status, err) == (0, "")
-        result = json.loads((whole / "result.json").read_text())
+        result = json.loads((uninterrupted_run / "result.json").read_text())
         check_message(out, "runs/whole", f"{result['test_accuracy_best']:.2%}")
-    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in uninterrupted_run.rglob("*")} == before
 
 
 @pytest.mark.slow
-def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
-    status, _, err = ended(train(*(word if word != "5" else "3" for word in COMMAND), "--name", "longer"))
+def test_an_extended_run_equals_a_longer_run(train, uninterrupted_run):
+    status, _, err = wait_for(train(*(word if word != "5" else "3" for word in COMMAND), "--name", "longer"))
     assert (status, err) == (0, "")
-    status, out, err = ended(train("--resume", "runs/longer", "--epochs", "5"))
+    status, out, err = wait_for(train("--resume", "runs/longer", "--epochs", "5"))
     assert (status, err) == (0, "")
     check_message(next(line for line in out.splitlines() if line.startswith("resumed")), 3)
-    same_runs(whole, train.folder / "runs" / "longer")
+    assert_equal_runs(uninterrupted_run, train.folder / "runs" / "longer")
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ((*COMMAND, "--seed", "3", "--name", "whole"), "runs/whole seed 0 3 --name"),
     (("lenet5", "--name", "whole"), "runs/whole epochs 5 15 --name"),
     (("--resume", "runs/whole", "--lr", "1"), "--resume --learning-rate --epochs"),
@@ -429,16 +429,16 @@ def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
     (("lenet5", "--checkpoint-minutes", "inf"), "--checkpoint-minutes inf"),
     (("lenet5", "--runs", "0"), "--runs 1 0"),
 ])
-def test_what_cannot_be_resumed_is_refused_at_once(train, whole, words, parts):
-    status, out, err = run_here(train, *words)
+def test_what_cannot_be_resumed_is_refused_before_training(train, uninterrupted_run, arguments, parts):
+    status, out, err = run_here(train, *arguments)
     assert (status, out) == (2, "") and err.startswith("error: ")
     check_message(err, *parts.split())
 
 
-def test_another_process_at_the_run_is_told_and_leaves(train, whole):
-    shutil.copytree(whole, whole.with_name("busy"))
-    (whole.with_name("busy") / "result.json").unlink()
-    with run_directory.lock_run(whole.with_name("busy")):
+def test_a_second_process_is_refused(train, uninterrupted_run):
+    shutil.copytree(uninterrupted_run, uninterrupted_run.with_name("busy"))
+    (uninterrupted_run.with_name("busy") / "result.json").unlink()
+    with run_directory.lock_run(uninterrupted_run.with_name("busy")):
         status, out, err = run_here(train, "--resume", "runs/busy")
     assert (status, out) == (6, "")
     assert err.startswith("error: ")
@@ -446,20 +446,20 @@ def test_another_process_at_the_run_is_told_and_leaves(train, whole):
 
 
 @pytest.mark.slow
-def test_out_of_time_it_saves_and_goes_on(train, whole):
+def test_a_run_out_of_time_saves_and_resumes(train, uninterrupted_run):
     command = [word for word in COMMAND if word not in ("--epochs", "5")] + ["--set", "epochs=5", "--name", "timed"]
-    status, out, err = ended(train(*command, "--max-seconds", "1"))  # not one step fits, and one is made
+    status, out, err = wait_for(train(*command, "--max-seconds", "1"))  # not one step fits, and one is made
     assert status == 7
     check_message(err, "epoch 0", "step 1", "python -m zoo.train --resume runs/timed")
-    status, out, err = ended(train("--resume", "runs/timed", "--max-seconds", "1000"))
+    status, out, err = wait_for(train("--resume", "runs/timed", "--max-seconds", "1000"))
     assert (status, err) == (0, "")
     check_message(next(line for line in out.splitlines() if line.startswith("resumed")), "epoch 0", "step 1")
-    same_runs(whole, train.folder / "runs" / "timed")
+    assert_equal_runs(uninterrupted_run, train.folder / "runs" / "timed")
 
 
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite(train):
-    status, out, err = ended(train("lenet5", "--limit", "300", "--lr", "100000", "--name", "wild", "--set",
+    status, out, err = wait_for(train("lenet5", "--limit", "300", "--lr", "100000", "--name", "wild", "--set",
                                    "warmup_epochs=0"))
     assert status == 3
     assert err.startswith("error: ")
@@ -467,25 +467,25 @@ def test_a_loss_that_is_not_finite(train):
 
 
 @pytest.mark.slow
-def test_a_full_disk_keeps_the_checkpoint_before(train, whole):
+def test_a_full_disk_keeps_the_previous_checkpoint(train, uninterrupted_run):
     """No file may be longer than 100 kB, and a checkpoint is."""
     def limits():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    shutil.copytree(whole, whole.with_name("full"))
-    (whole.with_name("full") / "result.json").unlink()
-    kept = (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes()
-    status, out, err = ended(train("--resume", "runs/full", "--epochs", "6", limits=limits))
+    shutil.copytree(uninterrupted_run, uninterrupted_run.with_name("full"))
+    (uninterrupted_run.with_name("full") / "result.json").unlink()
+    kept = (uninterrupted_run.with_name("full") / "checkpoints" / "last.npz").read_bytes()
+    status, out, err = wait_for(train("--resume", "runs/full", "--epochs", "6", limits=limits))
     assert status == 4
     assert err.splitlines()[-1].startswith("error: ")
     check_message(err.splitlines()[-1], "File too large", "--resume")
-    assert (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes() == kept
+    assert (uninterrupted_run.with_name("full") / "checkpoints" / "last.npz").read_bytes() == kept
 
 
 @pytest.mark.slow
-def test_seeds_and_their_spread(train):
-    words = ("lenet5", "--limit", "100", "--epochs", "1", "--name", "many", "--runs", "2", "--seed", "4")
-    status, out, err = ended(train(*words))
+def test_several_seeds_and_their_standard_deviation(train):
+    arguments = ("lenet5", "--limit", "100", "--epochs", "1", "--name", "many", "--runs", "2", "--seed", "4")
+    status, out, err = wait_for(train(*arguments))
     assert (status, err) == (0, "")
     results = [json.loads((train.folder / "runs" / f"many-seed{seed}" / "result.json").read_text()) for seed in (4, 5)]
     best = np.array([each["test_accuracy_best"] for each in results]) * 100
@@ -493,10 +493,10 @@ def test_seeds_and_their_spread(train):
     first, second = (read_arrays(train.folder / "runs" / f"many-seed{seed}" / "checkpoints" / "last.npz")
                      for seed in (4, 5))
     assert not np.array_equal(first["weights/C1/kernel"], second["weights/C1/kernel"])
-    # the same command goes on: all are finished
-    out = ended(train(*words))[1]
+    # the same command: all are finished
+    out = wait_for(train(*arguments))[1]
     assert [len(re.findall(rf"runs/many-seed{seed}\b", out)) for seed in (4, 5)] == [1, 1]
-    status, *_ = ended(train("lenet5", "--limit", "100", "--epochs", "1", "--name", "again", "--seed", "5"))
+    status, *_ = wait_for(train("lenet5", "--limit", "100", "--epochs", "1", "--name", "again", "--seed", "5"))
     again = read_arrays(train.folder / "runs" / "again" / "checkpoints" / "last.npz")
     assert status == 0
     assert all(np.array_equal(again[path], second[path]) for path in second if path != "progress/seconds")

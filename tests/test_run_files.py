@@ -25,7 +25,7 @@ HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy"
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def finished_run(tmp_path_factory):
     """A finished run of two epochs, which can become longer."""
     folder = tmp_path_factory.mktemp("runs")
     assert train.main([*FEW, "--output-dir", str(folder), "--name", "a"]) == 0
@@ -33,46 +33,46 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def run(trained, tmp_path):
+def run(finished_run, tmp_path):
     """A copy of it."""
-    return Path(shutil.copytree(trained, tmp_path / "a"))
+    return Path(shutil.copytree(finished_run, tmp_path / "a"))
 
 
 @pytest.fixture(scope="module")
-def gone():
+def dead_pid():
     """The number of a process that is gone."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     return child.pid
 
 
-def refused(capsys, command, *words):
+def get_refusal(capsys, command, *arguments):
     """Return the one line with which a command refuses."""
     capsys.readouterr()
-    assert command.main([str(word) for word in words]) == 2
+    assert command.main([str(word) for word in arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and len(line) < 600
     return line
 
 
-def change(path, **values):
+def update_json(path, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 # run.json
 
-def test_the_format_comes_first(trained):
-    config = json.loads((trained / "run.json").read_text())
+def test_the_format_comes_first(finished_run):
+    config = json.loads((finished_run / "run.json").read_text())
     assert [*config][0] == "format" and config["format"] == 1
 
 
-@pytest.mark.parametrize("command, words", [
+@pytest.mark.parametrize("command, arguments", [
     (train, ["--resume"]), (report, []), (evaluate, []), (export, ["--format", "keras"]), (predict, ["x.png"]),
     (visualize, ["--image", "x.png"])], ids=lambda value: getattr(value, "__name__", ""))
-def test_a_run_of_a_newer_zoo_is_refused(run, capsys, command, words):
-    change(run / "run.json", format=2)
-    order = [*words, run] if command is train else [run, *words]
-    check_text(refused(capsys, command, *order), "run.json", "2", "1")
+def test_a_run_of_a_newer_zoo_is_refused(run, capsys, command, arguments):
+    update_json(run / "run.json", format=2)
+    order = [*arguments, run] if command is train else [run, *arguments]
+    check_text(get_refusal(capsys, command, *order), "run.json", "2", "1")
 
 
 def test_a_run_json_without_a_format_is_read(run, capsys):
@@ -82,7 +82,7 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
     assert train.main(["--resume", str(run)]) == 0
     for key in ("versions", "device", "seed"):
         (run / "run.json").write_text(json.dumps({name: value for name, value in config.items() if name != key}))
-        line = refused(capsys, train, "--resume", run)
+        line = get_refusal(capsys, train, "--resume", run)
         check_text(line, str(run), key)
 
 
@@ -92,9 +92,9 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
     {"model": None}, {"device": 1}, {"deterministic": "no"}, {"dataset": {"name": "digits", "class_names": [0]}},
     {"parameters": -1}, {"backend": None}, {"backend": ""}, {"precision": 16}], ids=str)
 def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
-    change(run / "run.json", **values)
-    for command, words in ((train, ["--resume", run]), (report, [run]), (compare, [run, run.parent])):
-        check_text(refused(capsys, command, *words), str(run / "run.json"))
+    update_json(run / "run.json", **values)
+    for command, arguments in ((train, ["--resume", run]), (report, [run]), (compare, [run, run.parent])):
+        check_text(get_refusal(capsys, command, *arguments), str(run / "run.json"))
 
 
 @pytest.mark.parametrize("recipe",
@@ -102,8 +102,8 @@ def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
                          ids=str)
 def test_a_recipe_that_no_training_wrote(run, capsys, recipe):
     config = json.loads((run / "run.json").read_text())
-    change(run / "run.json", recipe={**config["recipe"], **recipe})
-    check_text(refused(capsys, train, "--resume", run), str(run / "run.json"))
+    update_json(run / "run.json", recipe={**config["recipe"], **recipe})
+    check_text(get_refusal(capsys, train, "--resume", run), str(run / "run.json"))
 
 
 # result.json
@@ -129,9 +129,9 @@ def test_a_damaged_result_is_one_line(run, capsys, content):
     (run / "result.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     (run.parent / "b").mkdir()
     shutil.copy(run / "run.json", run.parent / "b" / "run.json")
-    for command, words in ((train, ["--resume", run]), (train, [*FEW, "--output-dir", run.parent, "--name", "a"]),
+    for command, arguments in ((train, ["--resume", run]), (train, [*FEW, "--output-dir", run.parent, "--name", "a"]),
                            (report, [run]), (compare, [run, run.parent / "b"])):
-        check_text(refused(capsys, command, *words), str(run / "result.json"))
+        check_text(get_refusal(capsys, command, *arguments), str(run / "result.json"))
     with pytest.raises(UserError, match="result.json"):
         repr(zoo.Run(run))
     with pytest.raises(UserError, match="result.json"):
@@ -148,7 +148,7 @@ def test_a_flipped_letter_is_found_before_an_epoch_is_trained(run, capsys, befor
     assert before in text
     (run / "history.csv").write_text(text.replace(before, after, 1))
     kept = (run / "checkpoints" / "last.npz").read_bytes()
-    assert "history.csv" in refused(capsys, train, "--resume", run, "--epochs", "3")
+    assert "history.csv" in get_refusal(capsys, train, "--resume", run, "--epochs", "3")
     assert (run / "checkpoints" / "last.npz").read_bytes() == kept
 
 
@@ -156,7 +156,7 @@ def test_columns_of_another_training_are_found_before_an_epoch_is_trained(run, c
     header, *rows = (run / "history.csv").read_text().splitlines()
     lines = [f"{header},aux1_loss,aux1_accuracy", *(f"{row},1.0,0.5" for row in rows)]
     (run / "history.csv").write_text("\n".join(lines) + "\n")
-    check_text(refused(capsys, train, "--resume", run, "--epochs", "3"), "aux1_accuracy", "aux1_loss")
+    check_text(get_refusal(capsys, train, "--resume", run, "--epochs", "3"), "aux1_accuracy", "aux1_loss")
 
 
 @pytest.mark.parametrize("row", ["1,.1,1,.5,nan,.5", "1,.1,1,.5,1,inf", "1,.1,1,.5,1", "2,.1,1,.5,1,.5",
@@ -168,7 +168,7 @@ def test_a_row_that_no_training_wrote(tmp_path, row):
         run_files.read_history_rows(tmp_path)
 
 
-def test_a_history_of_200_000_epochs_is_read_soon(tmp_path, alarm):
+def test_a_history_of_200_000_epochs(tmp_path, alarm):
     rows = "".join(f"{epoch},0.1,1.2345678,0.87654321,1.2345678,0.5\n" for epoch in range(1, 200_001))
     (tmp_path / "history.csv").write_text(f"{HEADER}\n{rows}")
     history = run_files.read_history(tmp_path)
@@ -177,7 +177,7 @@ def test_a_history_of_200_000_epochs_is_read_soon(tmp_path, alarm):
 
 # Arrays
 
-def npz_with(path, header, data=b"", compression=zipfile.ZIP_STORED, name="labels.npy"):
+def write_npz(path, header, data=b"", compression=zipfile.ZIP_STORED, name="labels.npy"):
     """Write an archive with one member: a header of NumPy's format 1.0 and what follows it."""
     text = header.encode().ljust(117) + b"\n"
     with zipfile.ZipFile(path, "w", compression) as archive:
@@ -187,7 +187,7 @@ def npz_with(path, header, data=b"", compression=zipfile.ZIP_STORED, name="label
 @pytest.mark.parametrize("shape",
                          [(2**70,), (2**40,), (2**62, 0, 5), (3,), (-1,), (-1, -3), (2**31, 2**33), "x", (2.5,)])
 def test_a_shape_that_the_file_does_not_hold_allocates_nothing(tmp_path, shape):
-    npz_with(tmp_path / "x.npz", f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape!r}}}", bytes(16))
+    write_npz(tmp_path / "x.npz", f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape!r}}}", bytes(16))
     before = process.get_peak_memory()
     with pytest.raises(UserError, match="x.npz"):
         read_arrays(tmp_path / "x.npz")
@@ -198,13 +198,13 @@ def test_a_shape_that_the_file_does_not_hold_allocates_nothing(tmp_path, shape):
                                     "{'descr': '|S0', 'fortran_order': False, 'shape': (2,)}", "((((((", "'\\",
                                     "1" * 100])
 def test_a_header_that_no_training_wrote(tmp_path, header):
-    npz_with(tmp_path / "x.npz", header, bytes(16))
+    write_npz(tmp_path / "x.npz", header, bytes(16))
     with pytest.raises(UserError, match="x.npz"):
         read_arrays(tmp_path / "x.npz")
 
 
 def test_a_member_that_is_compressed_or_promises_more_than_the_file_has(tmp_path):
-    npz_with(tmp_path / "x.npz", "{'descr': '|u1', 'fortran_order': False, 'shape': (10000000,)}", bytes(10**7),
+    write_npz(tmp_path / "x.npz", "{'descr': '|u1', 'fortran_order': False, 'shape': (10000000,)}", bytes(10**7),
              zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match=r"x\.npz.*compressed"):
         read_arrays(tmp_path / "x.npz")
@@ -243,20 +243,20 @@ def test_any_byte_of_an_archive_may_change(tmp_path, damage):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path),
                                   lambda path: os.symlink("nowhere", path)], ids=["pipe", "folder", "device", "link"])
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "result.json", "predictions.npz", "samples.npz"])
-def test_what_is_no_regular_file_is_refused_at_once(run, capsys, name, make, alarm):
+def test_what_is_not_a_regular_file_is_refused(run, capsys, name, make, alarm):
     (run / name).unlink()
     make(run / name)
-    assert name in refused(capsys, report, run)
+    assert name in get_refusal(capsys, report, run)
     if name in ("run.json", "result.json"):
-        assert name in refused(capsys, train, "--resume", run)
+        assert name in get_refusal(capsys, train, "--resume", run)
 
 
 @pytest.mark.parametrize("name", ["last.npz", "best.npz"])
 def test_a_checkpoint_that_is_a_pipe(run, capsys, name, alarm):
     (run / "checkpoints" / name).unlink()
     os.mkfifo(run / "checkpoints" / name)
-    refused(capsys, evaluate, run, "--checkpoint", name.removesuffix(".npz"))
-    assert name in refused(capsys, train, "--resume", run, "--epochs", "3")
+    get_refusal(capsys, evaluate, run, "--checkpoint", name.removesuffix(".npz"))
+    assert name in get_refusal(capsys, train, "--resume", run, "--epochs", "3")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
@@ -271,10 +271,10 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 @pytest.mark.parametrize("left", [["PID-run.json"], ["checkpoints/"], ["stage1/"],
                                   ["stage1/checkpoints/", "stage1/run.json"],
                                   [".lock", "checkpoints/PID-last.npz", "PID-run.json"]], ids=str)
-def test_a_kill_in_the_first_moments_does_not_refuse_the_same_command(tmp_path, gone, left, capsys):
+def test_a_kill_in_the_first_moments_does_not_refuse_the_same_command(tmp_path, dead_pid, left, capsys):
     run = tmp_path / "a"
     for name in left:
-        path = run / name.replace("PID", f".{gone}")
+        path = run / name.replace("PID", f".{dead_pid}")
         (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
         if not name.endswith("/"):
             path.write_text("half")
@@ -295,11 +295,11 @@ def test_what_a_kill_does_not_leave_is_not_trained_over(tmp_path, name):
         run_directory.check_output_dir(tmp_path, "a")
 
 
-def test_scratch_files_of_dead_processes_go_and_others_stay(run, gone):
+def test_scratch_files_of_dead_processes_go_and_others_stay(run, dead_pid):
     alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         for folder in (run, run / "checkpoints", run / "plots"):
-            for pid in (gone, alive.pid, os.getpid()):
+            for pid in (dead_pid, alive.pid, os.getpid()):
                 (folder / f".{pid}-x.npz").touch()
         with run_directory.lock_run(run):
             pass
@@ -330,7 +330,7 @@ def test_a_kill_between_the_result_and_the_report(run, again, missing):
     assert (run / "report.html").stat().st_mtime_ns == drawn
 
 
-def test_marks_that_no_training_wrote(run):
+def test_lock_files_that_no_training_wrote(run):
     path = run / "checkpoints" / "last.npz"
     arrays = read_arrays(path)
     for name, value in (("progress/epoch", -1), ("progress/step", -1), ("progress/epoch", float("nan")),
@@ -343,7 +343,7 @@ def test_marks_that_no_training_wrote(run):
 
 # Two commands
 
-def test_a_run_that_another_command_has_begun_meanwhile(run, tmp_path):
+def test_a_run_that_another_command_has_started_meanwhile(run, tmp_path):
     with pytest.raises(UserError, match=rf"{run}.*name=") as error, run_directory.lock_new_run(run):
         raise AssertionError
     assert error.value.exit_status == 2
@@ -352,7 +352,7 @@ def test_a_run_that_another_command_has_begun_meanwhile(run, tmp_path):
     assert error.value.exit_status == 6
 
 
-def test_a_second_command_that_made_its_plan_before_the_first_one_wrote_run_json(run, monkeypatch, capsys):
+def test_a_second_command_that_resolved_its_config_before_the_first_one_wrote_run_json(run, monkeypatch, capsys):
     """The second one looks, and sees no run; the first one trains; the second one gets the lock."""
     other = run.parent / "other"
     create = run_directory.create_run
@@ -363,8 +363,8 @@ def test_a_second_command_that_made_its_plan_before_the_first_one_wrote_run_json
         return made
 
     monkeypatch.setattr(run_directory, "create_run", create_late)
-    line = refused(capsys, train, "lenet5", "--limit", "60", "--epochs", "1", "--seed", "3", "--output-dir", run.parent,
-                   "--name", "other")
+    line = get_refusal(capsys, train, "lenet5", "--limit", "60", "--epochs", "1", "--seed", "3",
+                       "--output-dir", run.parent, "--name", "other")
     check_text(line, str(other), "--name")
     assert (other / "run.json").read_bytes() == (run / "run.json").read_bytes()
 

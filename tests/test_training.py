@@ -1,4 +1,4 @@
-"""What a training does with the pictures, the rate and the weights, against values worked out by hand or in NumPy."""
+"""What a training does with images, learning rate and weights, against values computed by hand or in NumPy."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ from zoo.training.run_config import RunConfig, extend_epochs
 from zoo.training.stopping import has_stopped_early
 from zoo.utils.numbers import format_loss
 
-# The order of the pictures
+# The order of the images
 
 def test_the_order_is_pinned():
     """Worked out with Philox4x64-10, counter 1, 2, ... and key (seed, epoch), written out from its paper."""
@@ -53,16 +53,16 @@ def test_the_largest_seed_has_an_order():
     assert sorted(permute_indices(20, 2**32 - 1, 10**6)) == [*range(20)]
 
 
-# Which pictures a step sees
+# Which images a step sees
 
-def numbered(count):
-    """A Split of pictures of one pixel, whose value and whose label are the picture's number."""
-    numbers = np.arange(count, dtype=np.uint8)
-    return Split(numbers.reshape(-1, 1, 1, 1), numbers, np.arange(count))
+def make_numbered_split(count):
+    """A Split of images of one pixel, whose value and whose label are the image's number."""
+    compute_losses = np.arange(count, dtype=np.uint8)
+    return Split(compute_losses.reshape(-1, 1, 1, 1), compute_losses, np.arange(count))
 
 
-class Seen(keras.layers.Layer):
-    """Counts how often each picture of `numbered` went through in training."""
+class CountingLayer(keras.layers.Layer):
+    """Counts how often each image of `make_numbered_split` went through in training."""
 
     def __init__(self, count, **keywords):
         super().__init__(dtype="float32", **keywords)
@@ -78,13 +78,13 @@ class Seen(keras.layers.Layer):
         return keras.ops.one_hot(keras.ops.cast(image[:, 0, 0, 0], "int32"), self.count)
 
 
-def counting(count):
+def make_counting_model(count):
     image = keras.Input((1, 1, 1), dtype="uint8")
-    return keras.Model(image, keras.layers.Dense(count, name="out")(Seen(count, name="seen")(image)))
+    return keras.Model(image, keras.layers.Dense(count, name="out")(CountingLayer(count, name="seen")(image)))
 
 
-def test_each_epoch_trains_on_every_picture_once_in_its_own_order(capsys):
-    """13 pictures, 4 a step: what arrives at the loss, step by step, however far Keras reads ahead."""
+def test_each_epoch_trains_on_every_image_once_in_its_own_order(capsys):
+    """13 images, batch size 4: what arrives at the loss, step by step, however far Keras reads ahead."""
     if keras.backend.backend() == "jax":
         pytest.skip("the loss cannot be watched under JAX, which traces it")
     seen = []
@@ -93,9 +93,9 @@ def test_each_epoch_trains_on_every_picture_once_in_its_own_order(capsys):
         seen.append(keras.ops.convert_to_numpy(labels).argmax(axis=1).tolist())
         return keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
 
-    model = counting(13)
+    model = make_counting_model(13)
     model.compile("sgd", watched, run_eagerly=True)
-    batches = TrainingBatches(numbered(13), 13, 4, seed=3)
+    batches = TrainingBatches(make_numbered_split(13), 13, 4, seed=3)
     model.fit(batches.slice_steps(0, 20), epochs=5, steps_per_epoch=batches.steps_per_epoch, shuffle=False, verbose=0)
     assert [len(step) for step in seen] == [4, 4, 4, 1] * 5
     epochs = [sum(seen[start:start + 4], []) for start in range(0, 20, 4)]
@@ -105,10 +105,10 @@ def test_each_epoch_trains_on_every_picture_once_in_its_own_order(capsys):
 
 
 @pytest.mark.parametrize("batch_size", [4, 13, 100])
-def test_train_sees_every_picture_as_often_as_there_are_epochs(tmp_path, batch_size, capsys):
+def test_each_image_is_trained_on_once_per_epoch(tmp_path, batch_size, capsys):
     (tmp_path / "checkpoints").mkdir()
-    model = counting(13)
-    dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
+    model = make_counting_model(13)
+    dataset = Dataset(None, make_numbered_split(13), make_numbered_split(5), None, "", ())
     recipe = Recipe("sgd", 0.1, 0.0, lr_schedule="constant", warmup_epochs=0.0, weight_decay=0.0, batch_size=batch_size,
                     epochs=3)
     best = trainer.train_model(model, dataset, recipe, 0, tmp_path).best
@@ -119,7 +119,7 @@ def test_train_sees_every_picture_as_often_as_there_are_epochs(tmp_path, batch_s
 
 
 def test_training_batches_without_fit():
-    batches = TrainingBatches(numbered(13), 13, 4, seed=3)
+    batches = TrainingBatches(make_numbered_split(13), 13, 4, seed=3)
     assert (batches.steps_per_epoch, len(batches)) == (4, 4)
     late = batches.slice_steps(5, 8)
     assert len(late) == 3
@@ -130,9 +130,9 @@ def test_training_batches_without_fit():
         assert targets.dtype == np.float32 and targets.sum() == 1 and targets.shape == (1, 13)
 
 
-def test_batches_for_side_classifiers_and_with_changes():
+def test_batches_for_auxiliary_classifiers_and_with_augmentation():
     changes = augmentation.parse_augmentation("flip mixup=1")
-    images, targets = TrainingBatches(numbered(13), 13, 4, 3, changes, ("main", "aux1"))[0]
+    images, targets = TrainingBatches(make_numbered_split(13), 13, 4, 3, changes, ("main", "aux1"))[0]
     assert [*targets] == ["main", "aux1"] and targets["aux1"] is targets["main"]
     assert [each.dtype.name for each in images] == ["uint8", "float32", "uint8"]
     assert images[2].ravel().tolist() == [*images[0].ravel()[1:], images[0].ravel()[0]]  # the partner is the next one
@@ -140,15 +140,15 @@ def test_batches_for_side_classifiers_and_with_changes():
     assert (targets["main"] > 0).sum(axis=1).tolist() == [2, 2, 2, 2]
 
 
-def test_evaluation_batches_hold_every_picture_in_its_place():
-    batches = EvaluationBatches(numbered(13), 5)
+def test_evaluation_batches_hold_every_image_in_order():
+    batches = EvaluationBatches(make_numbered_split(13), 5)
     assert [batches[step][1].tolist() for step in range(len(batches))] == [
         [0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12]]
 
 
 # The rate
 
-def rates(recipe, steps, at):
+def compute_learning_rates(recipe, steps, at):
     schedule = schedules.make_schedule(recipe, steps)
     return [float(schedule(step)) for step in at] if callable(schedule) else [schedule for _ in at]
 
@@ -165,17 +165,17 @@ def rates(recipe, steps, at):
     ("one_cycle", 1.0, (0, 4.5, 9, 19.5, 30), (0.004, 0.052, 0.1, 0.05, 0)),
     ("plateau", 1.0, (0, 30), (0.1, 0.1)),
 ])
-def test_the_rate_at_a_step(schedule, warmup, at, expected):
+def test_the_learning_rate_at_a_step(schedule, warmup, at, expected):
     recipe = Recipe(learning_rate=0.1, lr_schedule=schedule, warmup_epochs=warmup, epochs=3, milestones="1 2.5",
                     gamma=0.2)
-    assert rates(recipe, 10, at) == pytest.approx(expected, abs=1e-7)
+    assert compute_learning_rates(recipe, 10, at) == pytest.approx(expected, abs=1e-7)
 
 
-def test_the_rate_falls_every_so_many_epochs():
+def test_the_learning_rate_is_divided_every_step_epochs():
     recipe = Recipe(learning_rate=0.1, lr_schedule="step", warmup_epochs=0.0, milestones="every 2", gamma=0.94,
                     epochs=9)
     expected = [0.1, 0.1, 0.094, 0.08836, 0.0830584]
-    assert rates(recipe, 10, (0, 19, 20, 40, 79)) == pytest.approx(expected, abs=1e-7)
+    assert compute_learning_rates(recipe, 10, (0, 19, 20, 40, 79)) == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize("losses, rate", [
@@ -185,7 +185,7 @@ def test_the_rate_falls_every_so_many_epochs():
     ((1.0, 1.0, 0.9, 0.9, 0.8), 0.4),
     ((1.0, 0.99995, 0.9999), 0.2),  # lower by too little to count
 ])
-def test_the_rate_on_a_plateau(losses, rate):
+def test_the_learning_rate_on_a_plateau(losses, rate):
     recipe = Recipe(learning_rate=0.4, lr_schedule="plateau", gamma=0.5, lr_patience=2, min_lr=0.1)
     assert schedules.compute_plateau_learning_rate(recipe, losses) == pytest.approx(rate)
     assert schedules.compute_epoch_learning_rate(recipe, 10,
@@ -196,7 +196,7 @@ def test_the_plateau_is_that_of_keras():
     """The same losses through keras.callbacks.ReduceLROnPlateau."""
     losses = [2.0, 1.5, 1.6, 1.5, 1.49995, 1.4, 1.4, 1.4, 1.4, 1.3999, 1.2, 1.3, 1.1, 1.2, 1.2, 1.2, 1.2]
     recipe = Recipe(learning_rate=0.4, lr_schedule="plateau", gamma=0.5, lr_patience=3, min_lr=0.06)
-    model = counting(2)
+    model = make_counting_model(2)
     model.compile(keras.optimizers.SGD(0.4), "mse")
     callback = keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, 3, min_delta=schedules.PLATEAU_MIN_DELTA, min_lr=0.06)
     callback.set_model(model)
@@ -210,7 +210,7 @@ def test_the_plateau_is_that_of_keras():
 @pytest.mark.parametrize("losses, stopped", [
     ((), False), ((1.0, 1.0), False), ((1.0, 1.0, 1.0), True), ((1.0, 1.0, 0.9, 0.9), False),
     ((1.0, 0.9999, 0.9998), True), ((1.0, 0.9, 0.8, 0.7, 0.7), False)])
-def test_the_end_before_the_last_epoch(losses, stopped):
+def test_early_stopping(losses, stopped):
     history = [{"val_loss": loss} for loss in losses]
     assert has_stopped_early(Recipe(early_stopping_patience=2, early_stopping_min_delta=0.0005),
                              history) == stopped
@@ -218,27 +218,28 @@ def test_the_end_before_the_last_epoch(losses, stopped):
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 @pytest.mark.parametrize("warmup", [0.0, 0.4, 1.0, 7.0])
-def test_a_run_of_one_step_has_the_whole_rate(schedule, warmup):
-    assert rates(Recipe(learning_rate=0.1, lr_schedule=schedule, warmup_epochs=warmup, epochs=1), 1,
+def test_a_run_of_one_step_has_the_full_learning_rate(schedule, warmup):
+    assert compute_learning_rates(Recipe(learning_rate=0.1, lr_schedule=schedule, warmup_epochs=warmup, epochs=1), 1,
                  [0]) == pytest.approx([0.1])
 
 
-def test_where_an_epoch_is_one_step_the_first_step_has_a_rate():
+def test_where_an_epoch_is_one_step_the_first_step_has_a_learning_rate():
     recipe = Recipe(learning_rate=0.6, lr_schedule="constant", warmup_epochs=2.0, epochs=4)
-    assert rates(recipe, 1, [0, 1, 2, 3]) == pytest.approx([0.2, 0.4, 0.6, 0.6])
-    assert rates(recipe, 2, [0, 1, 2, 4]) == pytest.approx([0, 0.15, 0.3, 0.6])
+    assert compute_learning_rates(recipe, 1, [0, 1, 2, 3]) == pytest.approx([0.2, 0.4, 0.6, 0.6])
+    assert compute_learning_rates(recipe, 2, [0, 1, 2, 4]) == pytest.approx([0, 0.15, 0.3, 0.6])
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_warmup_longer_than_the_run_ends_with_it(schedule):
     recipe = Recipe(learning_rate=0.8, lr_schedule=schedule, warmup_epochs=9.0, epochs=2)
-    assert rates(recipe, 4, [0, 1, 7]) == pytest.approx([0, 0.8 / 7, 0.8])  # 8 steps, the last is number 7
+    assert compute_learning_rates(recipe, 4, [0, 1, 7]) == pytest.approx([0, 0.8 / 7, 0.8])  # of 8 steps
 
 
 @pytest.mark.parametrize("epochs, warmup, expected", [(1, 0.0, True), (1, 1.0, False), (2, 1.0, True), (2, 5.0, False)])
 def test_a_run_is_extended_only_where_its_learning_rates_stay(epochs, warmup, expected, tmp_path):
     recipe = Recipe(lr_schedule="constant", epochs=epochs, warmup_epochs=warmup)
-    short, long = (rates(dataclasses.replace(recipe, epochs=count), 4, range(4 * epochs)) for count in (epochs, 9))
+    short, long = (compute_learning_rates(dataclasses.replace(recipe, epochs=count), 4, range(4 * epochs))
+                   for count in (epochs, 9))
     assert np.array_equal(short, long) is expected
     run = RunConfig(registry.resolve_model_config("lenet5"), None, recipe, 0, None, "tensorflow", False)
     if expected:
@@ -277,7 +278,7 @@ def test_the_optimizer(name, kind, settings):
     (0.99, [0.0, 2 / 11, 3 / 12, 4 / 13, 5 / 14]),  # (1 + t) / (10 + t); the first step has no average yet
     (0.2, [0.0, 2 / 11, 0.2, 0.2, 0.2]),
 ])
-def test_the_average_begins_with_a_short_memory(momentum, decays):
+def test_the_average_starts_with_a_low_momentum(momentum, decays):
     made = optimizers.make_optimizer(Recipe(optimizer="sgd", learning_rate=1.0, momentum=0.0, lr_schedule="constant",
                                             warmup_epochs=0.0, ema_momentum=momentum), 10)
     weight, average = keras.Variable([8.0]), None
@@ -298,7 +299,7 @@ KERNEL = np.array([[0.5, -0.25], [1.0, 0.75]])
 BIAS = np.array([0.1, -0.2])
 
 
-def by_hand(steps, rate, momentum, nesterov, weight_decay):
+def train_by_hand(steps, rate, momentum, nesterov, weight_decay):
     """Mean squared error of X @ kernel + bias from T, stepped as Sutskever et al. 2013 write momentum."""
     weights = [KERNEL.copy(), BIAS.copy()]
     speed = [np.zeros((2, 2)), np.zeros(2)]
@@ -322,14 +323,14 @@ def test_weight_decay_is_added_to_the_gradient_of_the_kernel(name, momentum, ste
                   "mse")
     for _ in range(steps):
         model.train_on_batch(X, T)
-    kernel, bias = by_hand(steps, 0.05, momentum, name == "nesterov", 0.3)
+    kernel, bias = train_by_hand(steps, 0.05, momentum, name == "nesterov", 0.3)
     assert np.allclose(model.get_weights()[0], kernel, atol=1e-6)
     assert np.allclose(model.get_weights()[1], bias, atol=1e-6)
-    without = by_hand(steps, 0.05, momentum, name == "nesterov", 0.0)
+    without = train_by_hand(steps, 0.05, momentum, name == "nesterov", 0.0)
     assert np.abs(kernel - without[0]).max() > 1e-3  # so that the comparison means something
 
 
-def one_step(weight_decay):
+def train_one_step(weight_decay):
     """The weights by path before and after a step of a net with every kind of weight; the data do not vary."""
     keras.utils.set_random_seed(3)
     image = keras.Input((4, 4, 1))
@@ -347,8 +348,8 @@ def one_step(weight_decay):
 
 
 def test_only_kernels_decay():
-    before, plain = one_step(0.0)
-    again, decayed = one_step(0.5)
+    before, plain = train_one_step(0.0)
+    again, decayed = train_one_step(0.5)
     assert {path.split("/")[-1] for path in before} == {"kernel", "bias", "gamma", "beta"}
     for path in before:
         assert np.array_equal(before[path], again[path])
@@ -356,7 +357,7 @@ def test_only_kernels_decay():
         assert np.allclose(plain[path] - decayed[path], pulled, atol=1e-6), path
 
 
-def kernels_of(model):
+def list_kernels(model):
     return {variable.path for _, variable in optimizers.get_kernels(model)}
 
 
@@ -364,14 +365,14 @@ def test_the_kernels_of_a_separable_convolution_are_two():
     image = keras.Input((4, 4, 2))
     x = keras.layers.SeparableConv2D(3, 3, name="sep")(image)
     model = keras.Model(image, keras.layers.PReLU(shared_axes=[1, 2], name="prelu")(x))
-    assert kernels_of(model) == {"sep/depthwise_kernel", "sep/pointwise_kernel"}
+    assert list_kernels(model) == {"sep/depthwise_kernel", "sep/pointwise_kernel"}
     model.get_layer("sep").trainable = False
-    assert kernels_of(model) == set()
+    assert list_kernels(model) == set()
 
 
 # The longest that a unit's incoming weights may be
 
-def norms_after(tmp_path, max_norm):
+def compute_norms_after_training(tmp_path, max_norm):
     """{layer: the norms of its units' incoming weights} after two epochs with a large rate, worked out in NumPy."""
     keras.utils.set_random_seed(1)
     image = keras.Input((4, 4, 1))
@@ -392,13 +393,13 @@ def norms_after(tmp_path, max_norm):
     return norms
 
 
-def test_no_unit_gets_longer_incoming_weights(tmp_path, capsys):
-    free = norms_after(tmp_path / "free", "")
+def test_max_norm_limits_incoming_weights(tmp_path, capsys):
+    free = compute_norms_after_training(tmp_path / "free", "")
     assert all((norms > 0.6).any() for norms in free.values())
-    held = norms_after(tmp_path / "held", "0.6 out=0.4")
+    held = compute_norms_after_training(tmp_path / "held", "0.6 out=0.4")
     for layer, longest in {"conv": 0.6, "sep": 0.6, "depthwise": 0.6, "out": 0.4}.items():
         assert held[layer].max() == pytest.approx(longest, abs=1e-5), layer  # the longest stands at the limit
-    one = norms_after(tmp_path / "one", "out=0.4")
+    one = compute_norms_after_training(tmp_path / "one", "out=0.4")
     assert one["out"].max() == pytest.approx(0.4, abs=1e-5) and one["conv"].max() > 0.6
 
 
@@ -407,9 +408,9 @@ def test_no_unit_gets_longer_incoming_weights(tmp_path, capsys):
     ("S2=1", "max_norm lenet5 S2 C1 C3 C5 F6 output"),
     ("hidden=1", "max_norm lenet5 hidden C1 C3 C5 F6 output"),
 ])
-def test_a_norm_for_a_layer_that_has_no_kernel(max_norm, parts):
+def test_a_max_norm_for_a_layer_without_a_kernel(max_norm, parts):
     with pytest.raises(UserError) as error:
-        optimizers.add_max_norm(small(), max_norm)
+        optimizers.add_max_norm(build_small_lenet(), max_norm)
     check_message(error.value, *parts.split())
 
 
@@ -419,14 +420,14 @@ LOGITS = np.random.default_rng(4).normal(0, 5, (6, 4)).astype(np.float32)
 LABELS = np.array([0, 3, 1, 1, 2, 0])
 
 
-def in_numpy(smoothing):
+def cross_entropy_in_numpy(smoothing):
     """Szegedy et al. 2015, section 7, with float64 and whole targets."""
     probable = np.exp(LOGITS.astype(float)) / np.exp(LOGITS.astype(float)).sum(axis=1, keepdims=True)
     targets = (1 - smoothing) * np.eye(4)[LABELS] + smoothing / 4
     return -(targets * np.log(probable)).sum(axis=1)
 
 
-def numbers(loss, labels=LABELS, logits=LOGITS):
+def compute_losses(loss, labels=LABELS, logits=LOGITS):
     targets = keras.ops.convert_to_tensor(one_hot(labels, logits.shape[1]))
     return keras.ops.convert_to_numpy(loss(targets, keras.ops.convert_to_tensor(logits)))
 
@@ -449,21 +450,22 @@ def test_targets_of_many_classes_take_no_more_memory_than_themselves():
 
 
 def test_the_losses_in_numpy():
-    assert numbers(losses.cross_entropy) == pytest.approx(in_numpy(0), rel=1e-5)
+    assert compute_losses(losses.cross_entropy) == pytest.approx(cross_entropy_in_numpy(0), rel=1e-5)
     for smoothing in (0.1, 0.5):
-        assert numbers(losses.make_label_smoothing_loss(smoothing)) == pytest.approx(in_numpy(smoothing), rel=1e-5)
-    assert numbers(losses.is_correct).tolist() == (LOGITS.argmax(axis=1) == LABELS).tolist()
+        assert compute_losses(losses.make_label_smoothing_loss(smoothing)) == pytest.approx(
+            cross_entropy_in_numpy(smoothing), rel=1e-5)
+    assert compute_losses(losses.is_correct).tolist() == (LOGITS.argmax(axis=1) == LABELS).tolist()
     distances = -LOGITS.astype(float)  # LeCun et al. 1998, equation 9
     expected = distances[range(6), LABELS] + np.log(np.exp(-0.1) + np.exp(-distances).sum(axis=1))
-    assert numbers(losses.lenet_map_loss) == pytest.approx(expected, rel=1e-5)
+    assert compute_losses(losses.lenet_map_loss) == pytest.approx(expected, rel=1e-5)
 
 
 def test_equation_9_far_from_all_codes():
     """exp(-y) is 0 in float32: log(exp(-j)) is left, and the distance."""
     far = np.full((1, 4), -1e4, np.float32)
-    assert numbers(losses.lenet_map_loss, LABELS[:1], far) == pytest.approx([1e4 - 0.1])
+    assert compute_losses(losses.lenet_map_loss, LABELS[:1], far) == pytest.approx([1e4 - 0.1])
     near = np.array([[0.0, -1e4, -1e4, -1e4]], np.float32)
-    assert numbers(losses.lenet_map_loss, LABELS[:1], near) == pytest.approx([np.log(np.exp(-0.1) + 1)])
+    assert compute_losses(losses.lenet_map_loss, LABELS[:1], near) == pytest.approx([np.log(np.exp(-0.1) + 1)])
 
 
 @pytest.mark.parametrize("recipe, minimised, seen", [
@@ -471,7 +473,7 @@ def test_equation_9_far_from_all_codes():
     (Recipe(label_smoothing=0.1), losses.make_label_smoothing_loss(0.1), losses.cross_entropy),
     (Recipe(loss="map_distance"), losses.lenet_map_loss, losses.lenet_map_loss),
 ])
-def test_what_is_made_small_and_what_people_see(tmp_path, capsys, recipe, minimised, seen):
+def test_training_loss_and_reported_loss(tmp_path, capsys, recipe, minimised, seen):
     """An epoch with a rate too small to move: the history has the one, Keras's own loss the other."""
     split = Split(np.arange(6, dtype=np.uint8).reshape(-1, 1, 1, 1), LABELS, np.arange(6))
     image = keras.Input((1, 1, 1), dtype="uint8")
@@ -480,11 +482,11 @@ def test_what_is_made_small_and_what_people_see(tmp_path, capsys, recipe, minimi
     (tmp_path / "checkpoints").mkdir()
     still = dataclasses.replace(recipe, learning_rate=1e-30, momentum=0.0, weight_decay=0.0, batch_size=4, epochs=1)
     row = trainer.train_model(model, Dataset(None, split, split, None, "", ()), still, 0, tmp_path).best
-    assert row["loss"] == pytest.approx(numbers(seen).mean(), rel=1e-5)
-    assert row["val_loss"] == pytest.approx(numbers(seen).mean(), rel=1e-5)
+    assert row["loss"] == pytest.approx(compute_losses(seen).mean(), rel=1e-5)
+    assert row["val_loss"] == pytest.approx(compute_losses(seen).mean(), rel=1e-5)
     logs = model.evaluate(split.batch(np.arange(6))[0], one_hot(LABELS, 4), 4, return_dict=True, verbose=0)
-    assert logs[REPORTED_LOSS] == pytest.approx(numbers(seen).mean(), rel=1e-5)
-    assert logs["loss"] == pytest.approx(numbers(minimised).mean(), rel=1e-5)
+    assert logs[REPORTED_LOSS] == pytest.approx(compute_losses(seen).mean(), rel=1e-5)
+    assert logs["loss"] == pytest.approx(compute_losses(minimised).mean(), rel=1e-5)
 
 
 # Pixels to the network
@@ -513,7 +515,7 @@ def test_a_model_of_raw_pixels_is_the_network_after_normalization(plan, mean, st
     assert shown.dtype == np.float32 and np.allclose(shown, normalize_pixels(images, mean, std), atol=1e-5)
 
 
-def test_the_layers_stand_flat():
+def test_the_model_is_flat():
     model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,), None)
     assert [layer.name for layer in model.layers] == [
         "image", "preprocessing", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
@@ -537,7 +539,7 @@ def test_pixels_are_normalized_in_float32_whatever_the_policy():
 
 # Checkpoints
 
-def small(seed=0):
+def build_small_lenet(seed=0):
     keras.utils.set_random_seed(seed)
     return model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,),
                                                   "softmax")
@@ -547,7 +549,7 @@ def small(seed=0):
 def checkpoint(tmp_path_factory):
     """A checkpoint of a lenet5 after two steps, and the model; no test changes them."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    model = small()
+    model = build_small_lenet()
     model.compile("adam", "sparse_categorical_crossentropy")
     for _ in range(2):
         model.train_on_batch(pixels(8, 28, 28, 1), np.arange(8))
@@ -555,9 +557,9 @@ def checkpoint(tmp_path_factory):
     return folder / "last.npz", model
 
 
-def test_a_checkpoint_brings_the_weights_back(checkpoint):
+def test_a_checkpoint_restores_the_weights(checkpoint):
     path, model = checkpoint
-    other, images = small(seed=1), pixels(5, 28, 28, 1)
+    other, images = build_small_lenet(seed=1), pixels(5, 28, 28, 1)
     assert not np.array_equal(other.predict(images, verbose=0), model.predict(images, verbose=0))
     model_loading.load_checkpoint_weights(other, path)
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), model.get_weights(), strict=True))
@@ -582,7 +584,7 @@ def test_a_checkpoint_holds_the_seeds_of_dropout():
             if path.startswith("seeds/")] == ["seeds/0", "seeds/1"]
 
 
-def spoil(path, how):
+def damage_file(path, how):
     data = bytearray(path.read_bytes())
     if how == "cut off":
         data = data[:len(data) // 2]
@@ -605,13 +607,13 @@ def spoil(path, how):
 def test_a_damaged_checkpoint_is_refused(checkpoint, how, tmp_path):
     path = tmp_path / "last.npz"
     shutil.copy(checkpoint[0], path)
-    spoil(path, how)
+    damage_file(path, how)
     with pytest.raises(UserError) as error:
-        model_loading.load_checkpoint_weights(small(), path)
+        model_loading.load_checkpoint_weights(build_small_lenet(), path)
     check_message(error.value, path)
 
 
-def test_another_networks_checkpoint_is_refused(checkpoint):
+def test_a_checkpoint_of_another_model_is_refused(checkpoint):
     path, _ = checkpoint
     other = model_loading.build_with_preprocessing(registry.resolve_model_config("vgg16", (32, 32, 3), 5, 0.02),
                                                    (0.5,) * 3, (0.25,) * 3, None)
@@ -633,7 +635,7 @@ def run(tmp_path):
     run, models = tmp_path / "a-run", {}
     (run / "checkpoints").mkdir(parents=True)
     for seed, name in enumerate(("best", "last")):
-        models[name] = small(seed)
+        models[name] = build_small_lenet(seed)
         models[name].compile("sgd", "mse")
         write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.get_training_state(models[name]))
     (run / "run.json").write_text(json.dumps({
@@ -669,7 +671,7 @@ def check_refused(parts, *arguments):
     check_message(error.value, *parts)
 
 
-def test_load_refuses_nonsense(run, tmp_path):
+def test_load_refuses_other_sources(run, tmp_path):
     folder, _ = run
     (tmp_path / "text.keras").write_text("no model")
     (tmp_path / "empty").mkdir()
@@ -717,10 +719,10 @@ def test_load_refuses_a_run_json_that_is_no_json(run):
 
 # The test split, and the numbers of an epoch
 
-def test_the_accuracy_counts_the_pictures_of_the_last_partial_batch():
-    """The model says 12 - n of picture n: right for number 6 alone, and for numbers 11 and 12 once relabelled."""
-    split = numbered(13)
-    model = counting(13)
+def test_the_accuracy_counts_the_images_of_the_last_partial_batch():
+    """The model predicts 12 - n for image n: correct for image 6 alone, and for 11 and 12 once relabeled."""
+    split = make_numbered_split(13)
+    model = make_counting_model(13)
     model.get_layer("out").set_weights([np.eye(13)[::-1] * 9.0, np.zeros(13)])
     split.labels[11:] = (1, 0)
     probable = evaluation.predict_probabilities(model, split, 5)
@@ -746,7 +748,7 @@ def test_numbers_are_written_as_short_as_float32_allows(value, expected):
 @pytest.mark.parametrize("seconds, text", [
     (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
     (3599.7, "1 h 00 min"), (7500, "2 h 05 min")])
-def test_lengths_of_time(seconds, text):
+def test_format_duration(seconds, text):
     assert format_duration(seconds) == text
 
 
@@ -759,11 +761,11 @@ def test_losses_as_text(loss, text):
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
     (tmp_path / "checkpoints").mkdir()
-    dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
+    dataset = Dataset(None, make_numbered_split(13), make_numbered_split(5), None, "", ())
     recipe = Recipe("sgd", 3e38, 0.9, lr_schedule="constant", warmup_epochs=0.0, weight_decay=0.0, batch_size=4,
                     epochs=3)
     with pytest.raises(FloatingPointError) as error:
-        trainer.train_model(counting(13), dataset, recipe, 0, tmp_path)
+        trainer.train_model(make_counting_model(13), dataset, recipe, 0, tmp_path)
     check_message(error.value, "loss", "epoch 1")
     assert not (tmp_path / "history.csv").exists()
     assert not list((tmp_path / "checkpoints").iterdir())
@@ -772,7 +774,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
 # The weights before the first step
 
 @pytest.mark.parametrize("name", slow_if_large(zoo.list_models(), {*LARGE, "resnet18_v1", "resnet34", "resnet50"}))
-def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
+def test_initial_weights_depend_on_the_seed_and_no_two_layers_share_them(name):
     def kernels(seed):
         keras.utils.set_random_seed(seed)
         width = 1.0 if registry.get_model_info(name).fixed_width else 0.05

@@ -46,7 +46,7 @@ def shapes_folder(tmp_path):
 
 # ------------------------------------------------------------------------------------------------------- fine-tuning
 
-class StopAfterSteps(keras.callbacks.Callback):
+class StopAfterEpochs(keras.callbacks.Callback):
     """Stops training after some epochs, in any stage."""
 
     def __init__(self, epochs):
@@ -84,7 +84,7 @@ def test_fit_fine_tunes_in_two_stages(two_stage_run):
 def test_an_interrupted_fine_tuning_resumes_exactly(two_stage_run, tmp_path, epochs):
     """Interrupted in the first stage, between the stages, and in the second."""
     run = zoo.fit("lenet5", "digits", **TWO_STAGE, output_dir=tmp_path, name="staged",
-                  callbacks=[StopAfterSteps(epochs)])
+                  callbacks=[StopAfterEpochs(epochs)])
     assert run.status == "stopped" and "callback" in run.reason
     resumed = run.resume()
     assert resumed.status == "finished" and resumed.history == two_stage_run.history
@@ -130,7 +130,7 @@ def test_a_folder_from_scratch_trains_the_whole_network(shapes_folder, tmp_path)
 
 def test_other_classes_or_files_are_refused(shapes_folder, tmp_path):
     fields = {"epochs": 3, "batch_size": 16, "image_size": 28, "output_dir": tmp_path, "name": "run"}
-    run = zoo.fit("lenet5", shapes_folder, **fields, callbacks=[StopAfterSteps(1)])
+    run = zoo.fit("lenet5", shapes_folder, **fields, callbacks=[StopAfterEpochs(1)])
     (shapes_folder / "left").rename(shapes_folder / "links")
     with pytest.raises(UserError, match="left"):
         zoo.fit("lenet5", shapes_folder, **fields)
@@ -251,7 +251,7 @@ def test_a_custom_model_resumes_exactly(tmp_path):
     keras.utils.set_random_seed(0)
     model = make_custom_model()
     uninterrupted = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="whole")
-    run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="part", callbacks=[StopAfterSteps(1)])
+    run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="part", callbacks=[StopAfterEpochs(1)])
     assert run.status == "stopped"
     # other weights, the same layers
     finished = zoo.fit(make_custom_model(), "digits", **FEW, output_dir=tmp_path, name="part")

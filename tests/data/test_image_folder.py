@@ -115,7 +115,7 @@ def test_formats_and_grayscale_images(tmp_path):
     for ending in ("png", "jpg", "bmp", "gif", "tif", "webp"):
         write_classes(tmp_path, {"a": 2, "b": 2}, ending)
     save_image(tmp_path / "a" / "grey.png", 77, "L", size=30)
-    (tmp_path / "a" / "notes.txt").write_text("no picture, and not named as one")
+    (tmp_path / "a" / "notes.txt").write_text("no image, and not named as one")
     (tmp_path / ".hidden").mkdir()
     dataset = image_folder.load_image_folder(tmp_path, (8, 8, 1))
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 25
@@ -143,7 +143,7 @@ def test_images_that_do_not_fit_into_memory_are_read_each_time(tmp_path):
 def test_unreadable_files_are_named(tmp_path):
     write_classes(tmp_path, {"a": 9, "b": 9})
     for index in range(5):
-        (tmp_path / "a" / f"{index}.png").write_bytes(b"no picture")
+        (tmp_path / "a" / f"{index}.png").write_bytes(b"no image")
     with pytest.raises(UserError) as error:
         image_folder.load_image_folder(tmp_path, (8, 8, 3))
     check_message(error.value, 5, 2, "--invalid-images skip")

@@ -71,7 +71,7 @@ def test_batches_do_not_depend_on_thread_timing(pets):
 def test_failures_are_reported_in_order():
     def task(index):
         if index % 5 == 3:
-            raise UserError("no picture")
+            raise UserError("no image")
 
     for threads in (1, 3):
         assert parallel_io.run_in_threads(task, 20, threads) == [3, 8, 13, 18]
@@ -102,7 +102,7 @@ def invalid_pets(pets):
     """Make three files of `pets` invalid; also write a copy of the folder without them."""
     shutil.copytree(pets, pets.parent / "mended")
     truncate(pets / "cat" / "3.jpg")
-    (pets / "cat" / "4.png").write_text("a text that is called a picture")
+    (pets / "cat" / "4.png").write_text("a text that is called an image")
     (pets / "dog" / "5.jpg").write_bytes(b"")
     for name in ("cat/3.jpg", "cat/4.png", "dog/5.jpg"):
         (pets.parent / "mended" / name).unlink()

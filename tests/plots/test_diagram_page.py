@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import hostile
 import keras
 import pytest
-from subjects import make_summary_and_graph as subject
+from subjects import make_summary_and_graph
 
 from zoo import registry
 from zoo.analysis import summary
@@ -20,9 +20,9 @@ SMALLEST_ZOOM_STEP = 1.1
 
 
 @functools.cache
-def written(name, theme=None):
+def render(name, theme=None):
     theme = {"light": LIGHT, "dark": DARK, None: None}[theme]
-    return render_diagram_page(*subject(name), name, f"what is said of {name}", theme)
+    return render_diagram_page(*make_summary_and_graph(name), name, f"what is said of {name}", theme)
 
 
 class Elements(HTMLParser):
@@ -45,15 +45,15 @@ class Elements(HTMLParser):
         self.texts.setdefault(self._open[-1] if self._open else "", []).append(data)
 
 
-def data_of(text):
+def read_data(text):
     return json.loads(re.search(r'<script type="application/json" id="network">(.*?)</script>', text, re.DOTALL)[1])
 
 
 # -------------------------------------------------------------------------------------------------------- the file
 
-def test_every_layer_is_in_the_page_with_its_facts():
-    found, plan = subject("inception_v3")
-    data = data_of(written("inception_v3"))
+def test_every_layer_is_in_the_page_with_its_details():
+    found, plan = make_summary_and_graph("inception_v3")
+    data = read_data(render("inception_v3"))
     assert [layer["name"] for layer in data["layers"]] == [layer.name for layer in found.layers]
     assert [layer["parameters"] for layer in data["layers"]] == [layer.parameters for layer in found.layers]
     assert data["totals"]["parameters"] == found.parameters
@@ -63,8 +63,8 @@ def test_every_layer_is_in_the_page_with_its_facts():
         name for module in plan.modules for name in module.names]
 
 
-def test_the_inside_of_a_module_has_room_for_all_that_repeat_it():
-    data = data_of(written("inception_resnet_v2"))
+def test_an_expanded_module_has_room_for_all_its_repeats():
+    data = read_data(render("inception_resnet_v2"))
     for module in data["modules"]:
         if "inside" in module:
             units = data["insides"][module["inside"]]["units"]
@@ -72,14 +72,14 @@ def test_the_inside_of_a_module_has_room_for_all_that_repeat_it():
 
 
 def test_the_page_of_784_layers_is_small():
-    assert len(written("inception_resnet_v2").encode()) < 300_000
+    assert len(render("inception_resnet_v2").encode()) < 300_000
 
 
-def test_the_page_asks_for_nothing():
-    elements = Elements(written("googlenet"))
+def test_the_page_makes_no_requests():
+    elements = Elements(render("googlenet"))
     assert not [tag for tag, attributes in elements.tags if attributes.keys() & {"src", "href", "action", "data"}]
     assert not {tag for tag, _ in elements.tags} & {"link", "img", "iframe", "object", "embed", "base"}
-    assert "@import" not in written("googlenet") and "url(http" not in written("googlenet")
+    assert "@import" not in render("googlenet") and "url(http" not in render("googlenet")
     (policy,) = [attributes["content"] for tag, attributes in elements.tags
                  if attributes.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none';") and "unsafe" not in policy
@@ -88,7 +88,7 @@ def test_the_page_asks_for_nothing():
 def test_the_same_network_gives_the_same_page():
     again = summary.summarize_model_config(registry.resolve_model_config("googlenet", aux=True))
     plan = build_module_graph(again, registry.get_model_info("googlenet").aux_loss_weights)
-    assert render_diagram_page(again, plan, "googlenet", "what is said of googlenet") == written("googlenet")
+    assert render_diagram_page(again, plan, "googlenet", "what is said of googlenet") == render("googlenet")
 
 
 def test_hostile_names_add_no_element_to_the_page():
@@ -98,7 +98,7 @@ def test_hostile_names_add_no_element_to_the_page():
                     _ in Elements(render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), "title",
                                                       "subtitle")).tags]
     assert tags.count("script") == 2 and "img" not in tags
-    assert [layer["name"] for layer in data_of(text)["layers"]] == [
+    assert [layer["name"] for layer in read_data(text)["layers"]] == [
         name.replace("\t", r"\t").replace("\n", r"\n").replace("\u2028", r"\u2028") for name in hostile.NAMES]
 
 
@@ -109,18 +109,18 @@ def show(browser, tmp_path):
     """Return a function that opens a page's text; at the end the browser must not complain, nor have asked for more."""
     path = tmp_path / "page.html"
 
-    def shown(text):
+    def open_page(text):
         path.write_text(text, encoding="utf-8")
         browser.prefer("light")
         browser.open(path.as_uri())
         return browser
 
-    yield shown
+    yield open_page
     assert browser.errors == []
     assert [address for address in browser.requested_urls if not address.startswith("data:")] == [path.as_uri()]
 
 
-def middle(browser, selector):
+def get_center(browser, selector):
     """Return the point on the screen that is the middle of an element."""
     return browser.value(f"""(() => {{
         const area = document.querySelector({json.dumps(selector)}).getBoundingClientRect();
@@ -128,10 +128,10 @@ def middle(browser, selector):
 
 
 def click(browser, selector):
-    browser.click(*middle(browser, selector))
+    browser.click(*get_center(browser, selector))
 
 
-def box(browser, name):
+def get_box(browser, name):
     """Return the selector of a module's box, or of a layer's where no module on the page has the name."""
     key = browser.value(f"""(() => {{
         const named = each => each.name === {json.dumps(name)}, module = `m${{modules.findIndex(named)}}`;
@@ -139,11 +139,11 @@ def box(browser, name):
     return f'[data-key="{key}"]'
 
 
-def keys(browser):
+def list_keys(browser):
     return browser.value("[...document.querySelectorAll('.box')].map(node => node.dataset.key)")
 
 
-def facts(browser):
+def read_panel(browser):
     """Return the panel's {what: value}, with its title as "name"."""
     return browser.value("""(() => {
         const found = {name: document.querySelector("#facts h2").textContent};
@@ -151,43 +151,43 @@ def facts(browser):
         return found; })()""")
 
 
-def camera(browser):
+def get_camera(browser):
     """Return (x, y, scale) of the drawing."""
     return tuple(map(float, re.findall(r"-?[\d.]+", browser.value(
         "document.getElementById('view').getAttribute('transform')"))))
 
 
-def test_at_first_all_modules_are_folded_and_the_network_is_told(show):
-    found, plan = subject("googlenet")
-    browser = show(written("googlenet"))
-    assert len(keys(browser)) == len(plan.modules)
-    told = facts(browser)
+def test_at_first_all_modules_are_collapsed_and_the_model_is_described(show):
+    found, plan = make_summary_and_graph("googlenet")
+    browser = show(render("googlenet"))
+    assert len(list_keys(browser)) == len(plan.modules)
+    told = read_panel(browser)
     assert told["name"] == "googlenet"
     assert {str(len(found.layers)), f"{found.parameters:,}", f"{found.multiply_adds:,}"} <= {*told.values()}
 
 
-def test_a_click_unfolds_a_module_and_its_layers_tell_their_facts(show):
-    found, _ = subject("googlenet")
+def test_a_click_expands_a_module_and_its_layers_show_their_details(show):
+    found, _ = make_summary_and_graph("googlenet")
     layer = next(layer for layer in found.layers if layer.name == "3a_2b_3x3")
-    browser = show(written("googlenet"))
-    assert browser.value(f"document.querySelector({json.dumps(box(browser, '3a_2b_3x3'))})") is None
-    click(browser, f"{box(browser, '3a')} .toggle")
+    browser = show(render("googlenet"))
+    assert browser.value(f"document.querySelector({json.dumps(get_box(browser, '3a_2b_3x3'))})") is None
+    click(browser, f"{get_box(browser, '3a')} .toggle")
     inside = [number for number, each in enumerate(found.layers) if each.name == "3a" or each.name.startswith("3a_")]
-    assert {f"l{number}" for number in inside} <= set(keys(browser))
-    click(browser, box(browser, "3a_2b_3x3"))
-    told = facts(browser)
+    assert {f"l{number}" for number in inside} <= set(list_keys(browser))
+    click(browser, get_box(browser, "3a_2b_3x3"))
+    told = read_panel(browser)
     assert told["name"] == "3a_2b_3x3"
     assert {"Conv2D", "28x28x128", f"{layer.parameters:,}", f"{layer.multiply_adds:,}", "128", "3x3", "1x1"} <= {
         *told.values()}
     assert browser.value("document.querySelector('#facts ul button').textContent") == layer.inputs[0]
 
 
-def test_a_click_on_a_module_tells_its_share(show):
-    _, plan = subject("googlenet")
+def test_a_click_on_a_module_shows_its_fraction(show):
+    _, plan = make_summary_and_graph("googlenet")
     module = next(module for module in plan.modules if module.name == "aux1")
-    browser = show(written("googlenet"))
-    click(browser, box(browser, "aux1"))
-    told = facts(browser)
+    browser = show(render("googlenet"))
+    click(browser, get_box(browser, "aux1"))
+    told = read_panel(browser)
     assert told["name"] == "aux1" and "0.3" in told.values()
     # pool 4x4x512, convolution 4x4x128, flattened 2048, dense 1024 and its dropout, dense 1000 and its softmax
     memory = f"{4 * (8192 + 2048 + 2048 + 2 * 1024 + 2 * 1000) / 1e3:.1f} kB ("
@@ -195,31 +195,31 @@ def test_a_click_on_a_module_tells_its_share(show):
     assert any(value.startswith(f"{module.parameters:,} (24%)") for value in told.values())
 
 
-def test_repeats_unfold_in_two_steps(show):
-    browser = show(written("inception_resnet_v2"))
-    before = len(keys(browser))
-    click(browser, f"{box(browser, 'block35_1')} .toggle")
-    assert len(keys(browser)) == before + 10
+def test_repeats_expand_in_two_steps(show):
+    browser = show(render("inception_resnet_v2"))
+    before = len(list_keys(browser))
+    click(browser, f"{get_box(browser, 'block35_1')} .toggle")
+    assert len(list_keys(browser)) == before + 10
     key = browser.value("`m${modules.findIndex(module => module.name === 'block35_1')}.1`")
     click(browser, f'[data-key="{key}"] .toggle')
     layers = sum(layer.name.startswith("block35_2_") or layer.name == "block35_2"
-                 for layer in subject("inception_resnet_v2")[0].layers)
-    assert len(keys(browser)) == before + 10 + layers
+                 for layer in make_summary_and_graph("inception_resnet_v2")[0].layers)
+    assert len(list_keys(browser)) == before + 10 + layers
 
 
-def test_unfold_all_and_fold_all(show):
-    found, plan = subject("inception_resnet_v2")
-    browser = show(written("inception_resnet_v2"))
+def test_expand_all_and_collapse_all(show):
+    found, plan = make_summary_and_graph("inception_resnet_v2")
+    browser = show(render("inception_resnet_v2"))
     click(browser, "#expand-all")
-    assert {f"l{number}" for number in range(len(found.layers))} <= set(keys(browser))
-    assert len(keys(browser)) == len(set(keys(browser)))
+    assert {f"l{number}" for number in range(len(found.layers))} <= set(list_keys(browser))
+    assert len(list_keys(browser)) == len(set(list_keys(browser)))
     click(browser, "#collapse-all")
-    assert len(keys(browser)) == len(plan.modules)
+    assert len(list_keys(browser)) == len(plan.modules)
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_resnet_v2", "vgg16", "resnet34"])
-def test_unfolded_boxes_do_not_overlap_and_words_stay_in_theirs(show, name):
-    browser = show(written(name))
+def test_expanded_boxes_do_not_overlap_and_texts_fit(show, name):
+    browser = show(render(name))
     click(browser, "#expand-all")
     overlaps = browser.value("""(() => {
         const leaves = [...placed].filter(([key]) => !opened.has(key)), found = [];
@@ -237,8 +237,8 @@ def test_unfolded_boxes_do_not_overlap_and_words_stay_in_theirs(show, name):
 
 
 def test_the_search_marks_layers_and_enter_goes_to_them(show):
-    found, _ = subject("inception_resnet_v2")
-    browser = show(written("inception_resnet_v2"))
+    found, _ = make_summary_and_graph("inception_resnet_v2")
+    browser = show(render("inception_resnet_v2"))
     browser.press("/")
     browser.type("BLOCK17_7_mixed_2b")
     hits = [layer.name for layer in found.layers if "block17_7_mixed_2b" in layer.name]
@@ -247,99 +247,99 @@ def test_the_search_marks_layers_and_enter_goes_to_them(show):
     assert browser.value("[...document.querySelectorAll('.hit')].map(node => node.dataset.key)") == [
         browser.value("`m${modules.findIndex(module => module.name === 'block17_1')}`")]
     browser.press("Enter")
-    assert facts(browser)["name"] == hits[0]
+    assert read_panel(browser)["name"] == hits[0]
     assert browser.value("document.querySelectorAll('.hit').length") == len(hits)
-    x, y = middle(browser, box(browser, hits[0]))
+    x, y = get_center(browser, get_box(browser, hits[0]))
     assert 0 < x < 1090 and 60 < y < 860  # it is in sight
     browser.press("Enter")
-    assert facts(browser)["name"] == hits[1]
+    assert read_panel(browser)["name"] == hits[1]
     browser.press("Escape")
     assert browser.value("document.querySelectorAll('.hit').length") == 0
 
 
 def test_the_wheel_zooms_about_the_mouse_and_buttons_and_keys_zoom(show):
-    browser = show(written("vgg16"))
-    x, y = middle(browser, box(browser, "pool3"))
-    _, _, before = camera(browser)
+    browser = show(render("vgg16"))
+    x, y = get_center(browser, get_box(browser, "pool3"))
+    _, _, before = get_camera(browser)
     browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-300)
-    _, _, scale = camera(browser)
+    _, _, scale = get_camera(browser)
     assert scale > before * SMALLEST_ZOOM_STEP
-    assert middle(browser, box(browser, "pool3")) == pytest.approx([x, y], abs=0.5)
+    assert get_center(browser, get_box(browser, "pool3")) == pytest.approx([x, y], abs=0.5)
     click(browser, "#zoom-in")
-    assert camera(browser)[2] > scale * SMALLEST_ZOOM_STEP
+    assert get_camera(browser)[2] > scale * SMALLEST_ZOOM_STEP
     click(browser, "#zoom-out")
-    assert camera(browser)[2] == pytest.approx(scale, rel=1e-3)
+    assert get_camera(browser)[2] == pytest.approx(scale, rel=1e-3)
     browser.press("+")
-    assert camera(browser)[2] > scale * SMALLEST_ZOOM_STEP
+    assert get_camera(browser)[2] > scale * SMALLEST_ZOOM_STEP
     browser.press("-")
     browser.press("-")
-    assert camera(browser)[2] < scale
+    assert get_camera(browser)[2] < scale
     click(browser, "#fit")
-    assert middle(browser, box(browser, "predictions"))[1] < 860
+    assert get_center(browser, get_box(browser, "predictions"))[1] < 860
 
 
 def test_a_drag_moves_the_drawing_and_is_no_click(show):
-    browser = show(written("vgg16"))
-    x, y = middle(browser, box(browser, "pool3"))
+    browser = show(render("vgg16"))
+    x, y = get_center(browser, get_box(browser, "pool3"))
     browser.drag((x, y), (x - 120, y + 45))
-    assert middle(browser, box(browser, "pool3")) == pytest.approx([x - 120, y + 45], abs=0.5)
-    assert facts(browser)["name"] == "vgg16"
+    assert get_center(browser, get_box(browser, "pool3")) == pytest.approx([x - 120, y + 45], abs=0.5)
+    assert read_panel(browser)["name"] == "vgg16"
     browser.click(x - 120, y + 45)
-    assert facts(browser)["name"] == "pool3"
+    assert read_panel(browser)["name"] == "pool3"
 
 
-def test_a_module_stays_where_it_is_when_it_unfolds(show):
-    browser = show(written("googlenet"))
-    where = (f"(() => {{ const area = document.querySelector({json.dumps(box(browser, '4c'))}).firstChild"
+def test_a_module_stays_where_it_is_when_it_expands(show):
+    browser = show(render("googlenet"))
+    where = (f"(() => {{ const area = document.querySelector({json.dumps(get_box(browser, '4c'))}).firstChild"
              ".getBoundingClientRect(); return [area.x, area.y]; })()")
     before = browser.value(where)
-    click(browser, f"{box(browser, '4c')} .toggle")
+    click(browser, f"{get_box(browser, '4c')} .toggle")
     assert browser.value(where) == pytest.approx(before, abs=1)
 
 
 def test_the_keyboard_reaches_every_box(show):
-    found, plan = subject("lenet5")
-    browser = show(written("lenet5"))
+    found, plan = make_summary_and_graph("lenet5")
+    browser = show(render("lenet5"))
     browser.value("document.querySelector('.box').focus()")
     names = []
     for _ in plan.modules:
         browser.press("ArrowDown")
-        names.append(facts(browser)["name"])
+        names.append(read_panel(browser)["name"])
     assert names == [layer.name for layer in found.layers][1:] + [found.layers[-1].name]
     assert browser.value("document.querySelectorAll('.box[tabindex=\"0\"]').length") == 1
 
 
-def test_the_keyboard_folds_and_unfolds(show):
-    browser = show(written("googlenet"))
-    click(browser, box(browser, "3a"))
-    before = len(keys(browser))
+def test_the_keyboard_collapses_and_expands(show):
+    browser = show(render("googlenet"))
+    click(browser, get_box(browser, "3a"))
+    before = len(list_keys(browser))
     browser.press("ArrowRight")
-    assert len(keys(browser)) == before + 8
+    assert len(list_keys(browser)) == before + 8
     browser.press("ArrowRight")
-    assert facts(browser)["name"] == "3a_1a_1x1"
+    assert read_panel(browser)["name"] == "3a_1a_1x1"
     browser.press("ArrowLeft")
-    assert facts(browser)["name"] == "3a"
+    assert read_panel(browser)["name"] == "3a"
     browser.press("ArrowLeft")
-    assert len(keys(browser)) == before
+    assert len(list_keys(browser)) == before
     browser.press("e")
-    assert len(keys(browser)) > 100
+    assert len(list_keys(browser)) > 100
     browser.press("c")
-    assert len(keys(browser)) == before
+    assert len(list_keys(browser)) == before
 
 
 def test_what_a_layer_reads_is_one_click_away(show):
-    browser = show(written("googlenet"))
-    click(browser, box(browser, "aux1"))
+    browser = show(render("googlenet"))
+    click(browser, get_box(browser, "aux1"))
     browser.value("reveal(layers.findIndex(layer => layer.name === 'aux1_pool'))")
     click(browser, "#facts ul button")
-    assert facts(browser)["name"] == "4a" and "Concatenate" in facts(browser).values()
+    assert read_panel(browser)["name"] == "4a" and "Concatenate" in read_panel(browser).values()
 
 
 @pytest.mark.parametrize("theme, preferred, paper", [
     (None, "light", LIGHT.background), (None, "dark", DARK.background), ("light", "dark", LIGHT.background),
     ("dark", "light", DARK.background)])
 def test_light_and_dark(show, theme, preferred, paper):
-    browser = show(written("lenet5", theme))
+    browser = show(render("lenet5", theme))
     browser.prefer(preferred)
     red, green, blue = (int(paper[place:place + 2], 16) for place in (1, 3, 5))
     assert browser.value("getComputedStyle(document.body).backgroundColor") == f"rgb({red}, {green}, {blue})"
@@ -350,7 +350,8 @@ def test_hostile_names_run_nothing(show):
     click(browser, "#expand-all")
     for place, name in enumerate(hostile.NAMES):
         browser.value(f"reveal({place})")
-        assert facts(browser)["name"] == name.replace("\t", r"\t").replace("\n", r"\n").replace("\u2028", r"\u2028")
+        escaped = name.replace("\t", r"\t").replace("\n", r"\n").replace("\u2028", r"\u2028")
+        assert read_panel(browser)["name"] == escaped
     browser.press("/")
     browser.type("<img src=x")
     browser.press("Enter")
@@ -367,7 +368,7 @@ def write_page_with_unknown_counts():
 
 
 def test_unknown_multiply_adds_are_unknown_in_the_data():
-    data = data_of(write_page_with_unknown_counts())
+    data = read_data(write_page_with_unknown_counts())
     assert [module["short"] for module in data["modules"]] == [["0", "0"], ["100", "unknown"], ["0", "0"],
                                                                ["200", "160"]]
     assert [module.get("multiplyAdds") for module in data["modules"]] == [0, None, 0, 160]
@@ -376,15 +377,15 @@ def test_unknown_multiply_adds_are_unknown_in_the_data():
 
 def test_unknown_multiply_adds_in_the_browser(show):
     browser = show(write_page_with_unknown_counts())
-    assert facts(browser)["layers not counted"] == "1"
-    click(browser, box(browser, "conv1"))
-    assert facts(browser)["multiply-adds"] == "unknown"
+    assert read_panel(browser)["layers not counted"] == "1"
+    click(browser, get_box(browser, "conv1"))
+    assert read_panel(browser)["multiply-adds"] == "unknown"
     assert browser.value("document.querySelectorAll('rect.bar-multiplyAdds').length") == 1  # of fc
-    click(browser, box(browser, "fc"))
-    assert facts(browser)["multiply-adds"] == "160"
+    click(browser, get_box(browser, "fc"))
+    assert read_panel(browser)["multiply-adds"] == "160"
 
 
 def test_large_numbers_have_no_exponent(show):
-    browser = show(written("lenet5"))
+    browser = show(render("lenet5"))
     assert browser.value("[formatFraction(4, 4), formatFraction(1, 128), formatMemory(3e8, 6e8)]") == [
         "4 (100%)", "1 (0.78%)", "1,200 MB (50%)"]

@@ -7,7 +7,7 @@ import hostile
 import pydot
 import pytest
 from helpers import slow_if_sibling
-from subjects import make_summary_and_graph as subject
+from subjects import make_summary_and_graph
 
 from zoo import registry
 from zoo.analysis import summary
@@ -21,37 +21,37 @@ DETAILS = ("stages", "blocks", "layers")
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's, of the parser it uses
 
 
-def unquoted(name):
+def unquote(name):
     return re.sub(r"\\(.)", r"\1", name[1:-1])
 
 
 @functools.cache
-def parsed(text):
+def parse(text):
     (graph,) = pydot.graph_from_dot_data(text)
     return graph
 
 
-def nodes_of(graph):
+def list_nodes(graph):
     """Return {name: node} of a graph and its clusters."""
-    found = {unquoted(node.get_name()): node for node in graph.get_nodes() if node.get_name() not in ("node", "edge")}
+    found = {unquote(node.get_name()): node for node in graph.get_nodes() if node.get_name() not in ("node", "edge")}
     for inner in graph.get_subgraphs():
-        found |= nodes_of(inner)
+        found |= list_nodes(inner)
     return found
 
 
-def clusters_of(graph):
+def list_clusters(graph):
     """Return the labels of all clusters."""
-    return [label for inner in graph.get_subgraphs() for label in (unquoted(inner.get_label()), *clusters_of(inner))]
+    return [label for inner in graph.get_subgraphs() for label in (unquote(inner.get_label()), *list_clusters(inner))]
 
 
-def repeats(labels):
+def list_repeats(labels):
     """Return [(how often, title)] of the modules that are labeled as repeats."""
     found = [re.fullmatch(r"(\d+)\W*x?\W*(\w+)", label) for label in labels]
     return [(int(match[1]), match[2]) for match in found if match]
 
 
-def edges_of(graph):
-    return {(unquoted(edge.get_source()), unquoted(edge.get_destination())): edge for edge in graph.get_edges()}
+def list_edges(graph):
+    return {(unquote(edge.get_source()), unquote(edge.get_destination())): edge for edge in graph.get_edges()}
 
 
 # ------------------------------------------------------------------------------------------------------------- dot
@@ -64,74 +64,74 @@ LENET5_EDGES = {("image", "C1"): "28x28x1", ("C1", "C3"): "14x14x6", ("C3", "C5"
                 ("F6", "output"): "84"}
 
 
-def without_words(label):
+def remove_units(label):
     """Return the lines of a label without the word after its number of parameters."""
     return [re.sub(r"^([\d.]+(?: k)?) \w+$", r"\1", line) for line in label]
 
 
 def test_lenet5_as_dot():
-    text = to_dot(subject("lenet5")[1], "LeNet-5", "stages")
+    text = to_dot(make_summary_and_graph("lenet5")[1], "LeNet-5", "stages")
     assert text.startswith('digraph "LeNet-5" {') and "rankdir=LR;" in text
-    graph = parsed(text)
-    assert [without_words(node.get_label()[1:-1].split(r"\n")) for node in nodes_of(graph).values()] == LENET5_NODES
-    assert {ends: unquoted(edge.get_label()).strip() for ends, edge in edges_of(graph).items()} == LENET5_EDGES
+    graph = parse(text)
+    assert [remove_units(node.get_label()[1:-1].split(r"\n")) for node in list_nodes(graph).values()] == LENET5_NODES
+    assert {ends: unquote(edge.get_label()).strip() for ends, edge in list_edges(graph).items()} == LENET5_EDGES
 
 
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", ["lenet5", "googlenet", "inception_v3", "resnet34"])
 def test_dot_parses_back(name, detail):
-    text = to_dot(subject(name)[1], name, detail)
-    assert parsed(text).to_string() == text
+    text = to_dot(make_summary_and_graph(name)[1], name, detail)
+    assert parse(text).to_string() == text
 
 
 def test_every_layer_and_every_connection_is_in_the_dot_of_the_layers():
-    found, plan = subject("inception_v3")
-    graph = parsed(to_dot(plan, "inception_v3", "layers"))
-    assert nodes_of(graph).keys() == {layer.name for layer in found.layers}
-    assert edges_of(graph).keys() == {(source, layer.name) for layer in found.layers for source in layer.inputs}
+    found, plan = make_summary_and_graph("inception_v3")
+    graph = parse(to_dot(plan, "inception_v3", "layers"))
+    assert list_nodes(graph).keys() == {layer.name for layer in found.layers}
+    assert list_edges(graph).keys() == {(source, layer.name) for layer in found.layers for source in layer.inputs}
 
 
 @pytest.mark.slow  # every network
 def test_the_clusters_of_the_layers_are_modules_and_repeats():
-    _, plan = subject("inception_resnet_v2")
-    labels = clusters_of(parsed(to_dot(plan, "inception_resnet_v2", "layers")))
-    assert {(10, "block35"), (20, "block17"), (9, "block8")} <= {*repeats(labels)}
+    _, plan = make_summary_and_graph("inception_resnet_v2")
+    labels = list_clusters(parse(to_dot(plan, "inception_resnet_v2", "layers")))
+    assert {(10, "block35"), (20, "block17"), (9, "block8")} <= {*list_repeats(labels)}
     assert {"block35_10", "stem", "mixed7a"} <= set(labels)
     assert len(labels) == len(set(labels))
 
 
-def test_auxiliary_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
-    _, plan = subject("googlenet")
+def test_auxiliary_classifiers_are_dashed_and_show_their_loss_weight():
+    _, plan = make_summary_and_graph("googlenet")
     for detail in ("stages", "blocks"):
-        graph = parsed(to_dot(plan, "googlenet", detail))
-        nodes = nodes_of(graph)
+        graph = parse(to_dot(plan, "googlenet", detail))
+        nodes = list_nodes(graph)
         assert all("0.3" in nodes[side].get_label() and "dashed" in nodes[side].get_style()
                    for side in ("aux1", "aux2"))
-        assert {edge for edge, drawn in edges_of(graph).items() if drawn.get_style() == "dashed"} == {
-            (source, side) for side in ("aux1", "aux2") for source, target in edges_of(graph) if target == side}
-    graph = parsed(to_dot(plan, "googlenet", "layers"))
-    assert {edge for edge, drawn in edges_of(graph).items() if drawn.get_style() == "dashed"} == {
+        assert {edge for edge, drawn in list_edges(graph).items() if drawn.get_style() == "dashed"} == {
+            (source, side) for side in ("aux1", "aux2") for source, target in list_edges(graph) if target == side}
+    graph = parse(to_dot(plan, "googlenet", "layers"))
+    assert {edge for edge, drawn in list_edges(graph).items() if drawn.get_style() == "dashed"} == {
         ("4a", "aux1_pool"), ("4d", "aux2_pool")}
-    assert all(any(side in label and "0.3" in label for label in clusters_of(graph)) for side in ("aux1", "aux2"))
+    assert all(any(side in label and "0.3" in label for label in list_clusters(graph)) for side in ("aux1", "aux2"))
 
 
-def test_edges_tell_the_shape_where_it_changes():
-    edges = edges_of(parsed(to_dot(subject("vgg16")[1], "vgg16", "layers")))
-    assert unquoted(edges["image", "conv1_1"].get_label()) == " 224x224x3 "
+def test_edges_show_the_shape_where_it_changes():
+    edges = list_edges(parse(to_dot(make_summary_and_graph("vgg16")[1], "vgg16", "layers")))
+    assert unquote(edges["image", "conv1_1"].get_label()) == " 224x224x3 "
     assert edges["conv1_1", "conv1_2"].get_label() is None
-    assert unquoted(edges["conv1_2", "pool1"].get_label()) == " 224x224x64 "
+    assert unquote(edges["conv1_2", "pool1"].get_label()) == " 224x224x64 "
 
 
 def test_an_auxiliary_classifier_reads_what_is_inside_a_stage():
-    edges = edges_of(parsed(to_dot(subject("googlenet")[1], "googlenet", "stages")))
-    assert unquoted(edges["4a", "aux1"].get_label()) == " 14x14x512 "
-    assert unquoted(edges["4a", "aux2"].get_label()) == " 14x14x528 "
+    edges = list_edges(parse(to_dot(make_summary_and_graph("googlenet")[1], "googlenet", "stages")))
+    assert unquote(edges["4a", "aux1"].get_label()) == " 14x14x512 "
+    assert unquote(edges["4a", "aux2"].get_label()) == " 14x14x528 "
 
 
 def test_hostile_names_stay_names_in_dot():
-    graph = parsed(to_dot(hostile.make_module_graph(), 'a "title"\\', "layers"))
-    assert list(nodes_of(graph)) == [re.sub(r"[\t\n\u2028]", " ", name) for name in hostile.NAMES]
-    label = nodes_of(graph)["&amp;&lt;"].get_label()
+    graph = parse(to_dot(hostile.make_module_graph(), 'a "title"\\', "layers"))
+    assert list(list_nodes(graph)) == [re.sub(r"[\t\n\u2028]", " ", name) for name in hostile.NAMES]
+    label = list_nodes(graph)["&amp;&lt;"].get_label()
     assert label.startswith('"&amp;amp;&amp;lt;')  # which Graphviz reads as the name
 
 
@@ -172,10 +172,10 @@ def read(text):
 
 
 def test_lenet5_as_mermaid():
-    text = to_mermaid(subject("lenet5")[1], "LeNet-5", "stages")
+    text = to_mermaid(make_summary_and_graph("lenet5")[1], "LeNet-5", "stages")
     assert text.splitlines()[1:4] == ['title: "LeNet-5"', "---", "flowchart LR"]
     nodes = {key: label.split("<br>") for key, label in read(text)[0].items()}
-    assert [*map(without_words, nodes.values())] == LENET5_NODES
+    assert [*map(remove_units, nodes.values())] == LENET5_NODES
     edges = [match for match in map(EDGE.fullmatch, text.splitlines()) if match]
     assert {(nodes[match[1]][0], nodes[match[5]][0]): match[4] for match in edges} == LENET5_EDGES
 
@@ -183,14 +183,14 @@ def test_lenet5_as_mermaid():
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_mermaid_is_well_formed_and_within_what_github_draws(name, detail):
-    text = to_mermaid(subject(name)[1], name, detail)
+    text = to_mermaid(make_summary_and_graph(name)[1], name, detail)
     nodes, _, edges = read(text)
     assert len(text) <= MAX_CHARACTERS and len(edges) <= MAX_EDGES
     assert {end for edge in edges for end in edge} == nodes.keys()
 
 
 def test_every_layer_and_module_is_in_the_mermaid_of_the_layers():
-    found, plan = subject("inception_v3")
+    found, plan = make_summary_and_graph("inception_v3")
     nodes, groups, edges = read(to_mermaid(plan, "inception_v3", "layers"))
     names = [label.split("<br>")[0] for label in nodes.values()]
     assert sorted(names) == sorted(layer.name for layer in found.layers)
@@ -202,11 +202,11 @@ def test_every_layer_and_module_is_in_the_mermaid_of_the_layers():
 
 
 def test_modules_that_repeat_are_drawn_once_where_mermaid_would_refuse_them_all():
-    _, plan = subject("inception_resnet_v2")
+    _, plan = make_summary_and_graph("inception_resnet_v2")
     text = to_mermaid(plan, "inception_resnet_v2", "layers")
     nodes, groups, _ = read(text)
     assert "%% " in text  # a line that says so
-    assert {(10, "block35"), (20, "block17"), (9, "block8")} == {*repeats(groups.values())}
+    assert {(10, "block35"), (20, "block17"), (9, "block8")} == {*list_repeats(groups.values())}
     assert not any(label.startswith("block35_2_") for label in nodes.values())
 
 
@@ -227,7 +227,7 @@ def test_what_might_be_markdown_is_escaped(words, text):
 
 @pytest.mark.parametrize("write", [to_dot, to_mermaid])
 def test_the_same_network_gives_the_same_text(write):
-    _, plan = subject("googlenet")
+    _, plan = make_summary_and_graph("googlenet")
     again = build_module_graph(summary.summarize_model_config(registry.resolve_model_config("googlenet", aux=True)),
                                registry.get_model_info("googlenet").aux_loss_weights)
     for detail in DETAILS:

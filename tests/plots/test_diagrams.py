@@ -12,7 +12,7 @@ from string import ascii_lowercase
 import keras
 import pytest
 from helpers import check_message, check_text, slow_if_sibling
-from subjects import make_source as subject
+from subjects import make_source
 
 import zoo
 from zoo import registry
@@ -31,12 +31,12 @@ NETWORKS = sorted(registry.MODELS)
 
 
 @functools.cache
-def drawn(name, detail):
-    return build_scene(subject(name), detail)
+def draw_scene(name, detail):
+    return build_scene(make_source(name), detail)
 
 
-def plan(name):
-    return build_module_graph(subject(name).model_summary, subject(name).aux_loss_weights)
+def build_modules(name):
+    return build_module_graph(make_source(name).model_summary, make_source(name).aux_loss_weights)
 
 
 # --------------------------------------------------------------------------------------------------------- modules
@@ -50,31 +50,31 @@ def test_the_module_of_a_name(layer, module):
     assert get_module_name(layer) == module
 
 
-def told(name):
-    return [(module.repeats, module.title) for module in plan(name).modules]
+def list_titles(name):
+    return [(module.repeats, module.title) for module in build_modules(name).modules]
 
 
 def test_repeats_are_folded():
-    assert [(times, title) for times, title in told("inception_resnet_v2") if times > 1] == [
+    assert [(times, title) for times, title in list_titles("inception_resnet_v2") if times > 1] == [
         (10, "10 x block35"), (20, "20 x block17"), (9, "9 x block8")]
-    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [
+    assert [(times, title) for times, title in list_titles("inception_v4") if times > 1] == [
         (4, "4 x A"), (7, "7 x B"), (3, "3 x C")]
-    assert [(times, title) for times, title in told("vgg16") if times > 1] == [
+    assert [(times, title) for times, title in list_titles("vgg16") if times > 1] == [
         (2, "conv1_1 to conv1_2"), (2, "conv2_1 to conv2_2"), (3, "conv3_1 to conv3_3"), (3, "conv4_1 to conv4_3"),
         (3, "conv5_1 to conv5_3")]
-    assert [(times, title) for times, title in told("resnet34") if times > 1] == [
+    assert [(times, title) for times, title in list_titles("resnet34") if times > 1] == [
         (2, "conv2_2 to conv2_3"), (3, "conv3_2 to conv3_4"), (5, "conv4_2 to conv4_6"), (2, "conv5_2 to conv5_3")]
-    ((times, title),) = [(times, title) for times, title in told("xception") if times > 1]
+    ((times, title),) = [(times, title) for times, title in list_titles("xception") if times > 1]
     assert times == 8 and re.findall(r"block\d+", title) == ["block5", "block12"]
 
 
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
-def test_modules_hold_all_that_the_network_has(name):
-    found = plan(name)
-    assert sum(module.parameters for module in found.modules) == subject(name).model_summary.parameters
-    assert sum(module.multiply_adds for module in found.modules) == subject(name).model_summary.multiply_adds
+def test_modules_contain_all_layers_of_the_model(name):
+    found = build_modules(name)
+    assert sum(module.parameters for module in found.modules) == make_source(name).model_summary.parameters
+    assert sum(module.multiply_adds for module in found.modules) == make_source(name).model_summary.multiply_adds
     layers = [layer.name for module in found.unfolded_modules for unit in module.fused_layers for layer in unit.layers]
-    assert sorted(layers) == sorted(layer.name for layer in subject(name).model_summary.layers)
+    assert sorted(layers) == sorted(layer.name for layer in make_source(name).model_summary.layers)
     seen = set()
     for module in found.unfolded_modules:  # in an order of flow
         assert set(module.inputs) <= seen
@@ -83,12 +83,13 @@ def test_modules_hold_all_that_the_network_has(name):
 
 def test_a_convolution_in_groups_is_not_folded_with_one_without():
     """Krizhevsky 2012, figure 2: conv3 sees both towers, conv4 and conv5 one each."""
-    numbers = {module.title: re.findall(r"\d+", module.fused_layers[0].label) for module in plan("alexnet").modules}
+    numbers = {module.title: re.findall(r"\d+", module.fused_layers[0].label)
+               for module in build_modules("alexnet").modules}
     assert numbers["conv3"] == ["3", "3", "384"] and numbers["conv4"] == ["3", "3", "384", "2"]
 
 
-def test_a_gate_is_told_from_what_it_lets_through():
-    (highway, *_) = [module for module in plan("highway").modules if module.repeats > 1]
+def test_gate_and_transform_are_distinguished():
+    (highway, *_) = [module for module in build_modules("highway").modules if module.repeats > 1]
     transform, gate, through = [unit.label for unit in highway.fused_layers]
     assert re.findall(r"\d+", transform) == re.findall(r"\d+", gate) == ["3", "3", "32"]
     assert "sigmoid" in gate and "sigmoid" not in transform and "highway" in through.lower()
@@ -97,20 +98,20 @@ def test_a_gate_is_told_from_what_it_lets_through():
 @pytest.mark.parametrize("name, module, kinds", [
     ("googlenet", "conv1", ("activation",)), ("nin", "mlpconv1", ("activation",)), ("msra_a", "fc6", ("activation",)),
     ("resnet34", "conv1", ("normalization", "activation")), ("lenet5", "output", ())])
-def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kinds):
-    found = {each.name: each for each in plan(name).modules}[module]
+def test_stripes_show_what_follows_a_layer(name, module, kinds):
+    found = {each.name: each for each in build_modules(name).modules}[module]
     assert found.fused_layers[0].epilogue_kinds == kinds
     colors = {LIGHT.kinds[kind][1] for kind in kinds}
-    assert colors <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
+    assert colors <= {item.fill for item in draw_scene(name, "blocks").items if isinstance(item, Box)}
 
 
 def test_auxiliary_classifiers():
-    sides = {module.name: (module.inputs, module.loss_weight) for module in plan("googlenet").modules
+    sides = {module.name: (module.inputs, module.loss_weight) for module in build_modules("googlenet").modules
              if module.loss_weight is not None}
     assert sides == {"aux1": (("4a",), 0.3), "aux2": (("4d",), 0.3)}
 
 
-def unnamed():
+def build_unnamed_model():
     """Two modules of two branches each, between layers whose names Keras makes up."""
     image = keras.Input((32, 32, 3))
     x = keras.layers.Conv2D(8, 3)(image)
@@ -120,8 +121,8 @@ def unnamed():
     return keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))
 
 
-def test_modules_of_names_that_tell_nothing():
-    found = build_module_graph(summary.summarize_model(unnamed()))
+def test_modules_of_automatic_names():
+    found = build_module_graph(summary.summarize_model(build_unnamed_model()))
     assert [len(module.fused_layers) for module in found.unfolded_modules] == [1, 1, 3, 3, 1, 1]
     assert [layer.class_name
             for layer in found.unfolded_modules[2].fused_layers[0].layers] == ["Conv2D", "BatchNormalization", "ReLU"]
@@ -146,7 +147,7 @@ def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
     assert right.positions["s"][0] < right.positions["a"][0] < right.positions["j"][0]
 
 
-def test_what_follows_alone_stands_in_one_line():
+def test_a_chain_is_drawn_in_one_line():
     """A residual block and a module of four branches: within a branch nothing goes sideways."""
     widths = (10.0, 60.0, 44.0, 80.0, 52.0, 30.0, 90.0, 41.0, 20.0)
     sizes = {box: (width, 10.0) for box, width in zip("sabcdefgj", widths, strict=True)}
@@ -158,7 +159,7 @@ def test_what_follows_alone_stands_in_one_line():
     assert {routes[edge][-1] for edge in edges if edge[1] == "j"} == {routes["g", "j"][-1]}  # one arrow's head
 
 
-def test_lines_that_turn_between_the_same_ranks_do_not_lie_upon_each_other():
+def test_lines_between_the_same_ranks_do_not_overlap():
     sizes = dict.fromkeys("sabcdjk", (40.0, 10.0))
     edges = [("s", "a"), ("s", "b"), ("s", "c"), ("s", "d"), ("a", "j"), ("c", "j"), ("d", "j"), ("b", "k"), ("c", "k"),
              ("d", "k")]  # every order of ranks has crossings
@@ -181,7 +182,7 @@ def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
     layout = compute_layered_layout(sizes, edges)
     boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, (x, y) in layout.positions.items()}
     for one, other in itertools.combinations(boxes.values(), 2):
-        assert not overlapping(one, other)
+        assert not do_overlap(one, other)
     for (source, target), route in layout.routes.items():
         for name, (left, top, right, bottom) in boxes.items():
             for (x1, y1), (x2, y2) in itertools.pairwise(route):
@@ -190,13 +191,13 @@ def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
                 assert not inside, (source, target, name)
 
 
-# --------------------------------------------------------------------------------------------------------- pictures
+# --------------------------------------------------------------------------------------------------------- drawings
 
-def overlapping(one, other):
+def do_overlap(one, other):
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def letters(text):
+def get_text_box(text):
     """The rectangle of a text's small letters: left, top, right, bottom."""
     width = estimate_text_width(text.text, text.size, "bold" if text.bold else "normal")
     left = text.x - {"start": 0, "middle": 0.5, "end": 1}[text.anchor] * width
@@ -209,14 +210,14 @@ def check_words_fit_boxes(scene):
     for box in boxes:
         for text in texts:
             if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
-                left, _, right, _ = letters(text)
+                left, _, right, _ = get_text_box(text)
                 assert box.x <= left and right <= box.x + box.width, text.text
 
 
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
-def test_words_fit_their_boxes(name):
+def test_texts_fit_their_boxes(name):
     for detail in ("stages", "blocks", "layers"):
-        check_words_fit_boxes(drawn(name, detail))
+        check_words_fit_boxes(draw_scene(name, detail))
 
 
 @pytest.mark.parametrize("rankdir", ["TB", "LR"])
@@ -234,14 +235,14 @@ def test_long_names_fit_their_boxes(rankdir):
 
 @pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_every_layer_and_every_module_is_drawn(name):
-    words = [item.text for item in drawn(name, "layers").items if isinstance(item, Text)]
-    assert {layer.name for layer in subject(name).model_summary.layers} <= set(words)
-    names = {item.name for item in drawn(name, "blocks").items if isinstance(item, Box)}
-    assert {module.name for module in plan(name).modules} <= names
+    direction = [item.text for item in draw_scene(name, "layers").items if isinstance(item, Text)]
+    assert {layer.name for layer in make_source(name).model_summary.layers} <= set(direction)
+    names = {item.name for item in draw_scene(name, "blocks").items if isinstance(item, Box)}
+    assert {module.name for module in build_modules(name).modules} <= names
 
 
-def test_a_model_of_others(tmp_path):
-    model = unnamed()
+def test_a_custom_model(tmp_path):
+    model = build_unnamed_model()
     for detail in ("stages", "blocks", "layers"):
         zoo.diagram(model, tmp_path / f"{detail}.svg", detail)
         assert (tmp_path / f"{detail}.svg").read_text().startswith("<?xml") or (
@@ -279,30 +280,30 @@ def test_a_model_whose_flow_is_code():
 
 
 def test_auxiliary_classifiers_leave_a_folded_stage_where_they_are_read():
-    picture = drawn("googlenet", "stages")
-    (stage,) = [item for item in picture.items if isinstance(item, Box) and item.name == "4a"]
-    starts = [(item.points[0][0] - stage.x) / stage.width for item in picture.items
+    scene = draw_scene("googlenet", "stages")
+    (stage,) = [item for item in scene.items if isinstance(item, Box) and item.name == "4a"]
+    starts = [(item.points[0][0] - stage.x) / stage.width for item in scene.items
               if isinstance(item, Line) and item.dashed]
     assert starts == pytest.approx([0.1, 0.7])  # 4a is the first of five, 4d the fourth
-    words = [item.text for item in picture.items if isinstance(item, Text)]
-    assert "3.19 M" in words
-    assert all(any(name in text and "0.3" in text for text in words) for name in ("4a", "4d"))
+    direction = [item.text for item in scene.items if isinstance(item, Text)]
+    assert "3.19 M" in direction
+    assert all(any(name in text and "0.3" in text for text in direction) for name in ("4a", "4d"))
 
 
 def test_a_stage_that_ends_with_a_pool_is_marked():
-    pools = [item.x for item in drawn("googlenet", "stages").items
+    pools = [item.x for item in draw_scene("googlenet", "stages").items
              if isinstance(item, Box) and item.fill == LIGHT.kinds["pool"][0]]
     assert len(pools) == 4 + 1  # conv1, conv2, 3a to 3b, 4a to 4e; the legend
 
 
-def texts_of(name, detail):
-    return [item.text for item in drawn(name, detail).items if isinstance(item, Text)]
+def list_texts(name, detail):
+    return [item.text for item in draw_scene(name, detail).items if isinstance(item, Text)]
 
 
 def test_a_stage_shows_its_size_before_and_after_pooling():
     """Szegedy et al. 2014, table 1: inception (4e) is 14x14x832, and the max pool after it 7x7x832."""
-    (stage,) = [item for item in drawn("googlenet", "stages").items if isinstance(item, Box) and item.name == "4a"]
-    lines = [item.text for item in drawn("googlenet", "stages").items if isinstance(item, Text)
+    (stage,) = [item for item in draw_scene("googlenet", "stages").items if isinstance(item, Box) and item.name == "4a"]
+    lines = [item.text for item in draw_scene("googlenet", "stages").items if isinstance(item, Text)
              and stage.x < item.x < stage.x + stage.width and stage.y < item.y < stage.y + stage.height]
     assert lines[:4] == ["4a to 4e", "5 modules", "14x14x832", "7x7x832"]
     assert lines[4:] == ["2.81 M", "550 M"]
@@ -345,7 +346,7 @@ INCEPTION_V2_TABLE = """3a 64 64 64 64 96 32
     ("resnet34", None,
      "conv2_2 to conv2_3 64\nconv3_2 to conv3_4 128\nconv4_2 to conv4_6 256\nconv5_2 to conv5_3 512")])
 def test_the_filters_in_which_modules_differ_are_a_table(name, headings, table):
-    texts = [item for item in drawn(name, "blocks").items if isinstance(item, Text)]
+    texts = [item for item in draw_scene(name, "blocks").items if isinstance(item, Text)]
     first_row = table.splitlines()[0]
     (label,) = [item for item in texts if item.anchor == "start" and not item.bold
                 and read_row(texts, item) == first_row]
@@ -368,7 +369,7 @@ def read_row(texts, label):
 
 
 def test_a_letter_in_a_box_is_a_column_of_the_table():
-    texts = texts_of("googlenet", "blocks")
+    texts = list_texts("googlenet", "blocks")
     assert all(text in texts for text in ("1x1, a", "1x1, b", "3x3, c", "1x1, d", "5x5, e", "1x1, f"))
     assert not any(re.search(r"\d to \d", text) for text in texts)
 
@@ -388,11 +389,11 @@ def test_more_columns_than_letters():
         layer.name for layer in modules[0].fused_layers if layer.kind == "convolution")
 
 
-def test_what_a_layer_is_called():
-    assert "norm1   LRN" in texts_of("googlenet", "blocks")
-    assert "pool5   global average pool" in texts_of("googlenet", "blocks")
-    assert "[3x3 conv, 64] x 2" in texts_of("vgg16", "blocks")
-    scales = sorted(text for text in texts_of("inception_resnet_v2", "blocks") if "residual x" in text)
+def test_the_label_of_a_layer():
+    assert "norm1   LRN" in list_texts("googlenet", "blocks")
+    assert "pool5   global average pool" in list_texts("googlenet", "blocks")
+    assert "[3x3 conv, 64] x 2" in list_texts("vgg16", "blocks")
+    scales = sorted(text for text in list_texts("inception_resnet_v2", "blocks") if "residual x" in text)
     assert scales == ["add, residual x 0.1", "add, residual x 0.17", "add, residual x 0.2"]  # section 3.3, and slim's
 
 
@@ -401,11 +402,11 @@ def test_the_subtitle_names_the_parameters_of_the_auxiliary_classifiers(aux, pin
     source = make_source_from_config(registry.resolve_model_config("googlenet", aux=aux))
     check_text(source.subtitle, *pins, "auxiliary classifiers")
     assert ("without" in source.subtitle) is not aux
-    assert "auxiliary" not in subject("vgg16").subtitle
+    assert "auxiliary" not in make_source("vgg16").subtitle
 
 
 def test_lines_of_auxiliary_classifiers_are_dashed():
-    dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
+    dashed = [item for item in draw_scene("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 
 
@@ -415,7 +416,7 @@ def test_lines_of_auxiliary_classifiers_are_dashed():
     ({"wibble": 1}, ("'wibble'", "to_file", "detail", "style")), ({"num_classes": 5}, ("num_classes",))])
 def test_unknown_keywords_are_refused(source, keywords, pins):
     with pytest.raises(UserError) as error:
-        zoo.diagram(source or unnamed(), **keywords)
+        zoo.diagram(source or build_unnamed_model(), **keywords)
     check_message(error.value, *pins)
 
 
@@ -423,7 +424,7 @@ def test_unknown_keywords_are_refused(source, keywords, pins):
                                       {"aux": True}])
 def test_arguments_of_build_are_refused_with_a_model(keywords):
     with pytest.raises(UserError) as error:
-        zoo.diagram(unnamed(), **keywords)
+        zoo.diagram(build_unnamed_model(), **keywords)
     check_message(error.value, *keywords, "keras.Model")
 
 
@@ -441,7 +442,8 @@ def test_unknown_multiply_adds_are_not_zero(detail):
     assert "320 multiply-adds without those of 1 layer" in scene.title and words_in(scene).count("unknown") == 1
     (tooltip,) = [item.tooltip for item in scene.items if isinstance(item, Box) and item.name == "conv1"]
     assert "224 parameters, unknown multiply-adds" in tooltip
-    assert "unknown" not in drawn("lenet5", detail).title and "unknown" not in words_in(drawn("lenet5", detail))
+    known = draw_scene("lenet5", detail)
+    assert "unknown" not in known.title and "unknown" not in words_in(known)
 
 
 def make_chain(*convolutions):
@@ -548,23 +550,23 @@ def test_two_side_by_side(run, tmp_path):
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
-def bars_of(picture):
-    return [item.width for item in picture.items if isinstance(item, Box) and item.fill == LIGHT.parameters]
+def list_bars(scene):
+    return [item.width for item in scene.items if isinstance(item, Box) and item.fill == LIGHT.parameters]
 
 
 def test_bars_side_by_side_have_one_scale():
-    alone, beside = build_scene(subject("lenet5")), build_scene(subject("lenet5"),
-                                                                compared_sources=[subject("alexnet")])
-    assert max(bars_of(alone)) > 30 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
+    alone, beside = build_scene(make_source("lenet5")), build_scene(make_source("lenet5"),
+                                                                compared_sources=[make_source("alexnet")])
+    assert max(list_bars(alone)) > 30 > 2 > max(list_bars(beside)[:-1])  # the last is the legend's
 
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "vgg16", "vgg19"])
 def test_volumes(name):
-    picture = draw_as_volumes(subject(name)).scene
-    words = [item.text for item in picture.items if isinstance(item, Text)]
-    shape = "x".join(map(str, subject(name).model_summary.layers[0].shape))
-    assert shape in words
-    grids = [item for item in picture.items if isinstance(item, Polygon)]
+    scene = draw_as_volumes(make_source(name)).scene
+    direction = [item.text for item in scene.items if isinstance(item, Text)]
+    shape = "x".join(map(str, make_source(name).model_summary.layers[0].shape))
+    assert shape in direction
+    grids = [item for item in scene.items if isinstance(item, Polygon)]
     assert len(grids) >= 2 * 5
 
 
@@ -587,7 +589,7 @@ def test_volumes_are_for_chains(run):
     (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "--rankdir")),
     (["--gallery", "x", "--rankdir", "LR"], ("--gallery", "--rankdir", "--style", "--compare")),
     (["lenet5", "-o", "/proc/a.svg"], ("/proc/a.svg",))])
-def test_mistakes_on_the_command_line(arguments, pins, run, tmp_path):
+def test_invalid_arguments(arguments, pins, run, tmp_path):
     status, _, err = run(*arguments)
     (line,) = err.splitlines()
     assert status == 2 and line.startswith("error: ")
@@ -595,12 +597,12 @@ def test_mistakes_on_the_command_line(arguments, pins, run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("rankdir, words", [("LR", "LR"), ("TB", "TB"), (None, "TB")])
-def test_the_text_formats_have_the_direction(rankdir, words, tmp_path):
+@pytest.mark.parametrize("rankdir, direction", [("LR", "LR"), ("TB", "TB"), (None, "TB")])
+def test_the_text_formats_have_the_direction(rankdir, direction, tmp_path):
     zoo.diagram("lenet5", tmp_path / "a.dot", rankdir=rankdir)
     zoo.diagram("lenet5", tmp_path / "a.mmd", rankdir=rankdir)
-    assert f"rankdir={words};" in (tmp_path / "a.dot").read_text()
-    assert f"\nflowchart {words}\n" in (tmp_path / "a.mmd").read_text()
+    assert f"rankdir={direction};" in (tmp_path / "a.dot").read_text()
+    assert f"\nflowchart {direction}\n" in (tmp_path / "a.mmd").read_text()
 
 
 def test_volumes_in_python(tmp_path):
@@ -638,6 +640,6 @@ def test_volumes_need_known_sizes():
 @pytest.mark.parametrize("ending, begins", [
     (".svg", b"<"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph"), (".mmd", b"---"),
     (".html", b"<!doctype html>")])
-def test_every_ending(ending, begins, tmp_path):
+def test_every_file_format(ending, begins, tmp_path):
     zoo.diagram("lenet5", tmp_path / f"a{ending}")
     assert (tmp_path / f"a{ending}").read_bytes().lower().startswith(begins.lower())

@@ -16,7 +16,7 @@ from zoo.diagrams.svg import to_svg
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def told(text):
+def extract_texts(text):
     """What a drawing says, without its places: another release of the font may move them by a hair."""
     elements = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()]
     words = ["".join(element.itertext()) for element in ElementTree.fromstring(text).iter() if "text" in element.tag]
@@ -24,8 +24,8 @@ def told(text):
 
 
 def test_every_network_is_there_at_every_level_and_nothing_else():
-    pictures = {f"{name}-{detail}.svg" for name in registry.MODELS for detail in DETAILS}
-    assert {path.name for path in (DOCS / "gallery").iterdir()} == {*pictures, "index.html"}
+    drawings = {f"{name}-{detail}.svg" for name in registry.MODELS for detail in DETAILS}
+    assert {path.name for path in (DOCS / "gallery").iterdir()} == {*drawings, "index.html"}
     assert (DOCS / "gallery" / "index.html").read_text("utf-8") == render_gallery_page()
     assert sum(path.stat().st_size for path in (DOCS / "gallery").iterdir()) < 9e6
 
@@ -38,7 +38,7 @@ QUICK = ("lenet5_1998", "googlenet")
 def test_the_gallery_is_up_to_date(name):
     """Else: python -m zoo diagram --gallery docs/gallery"""
     for detail in DETAILS:
-        assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(
+        assert extract_texts((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == extract_texts(
             to_svg(build_scene(make_source(name), detail)))
 
 

@@ -25,7 +25,7 @@ from zoo.plots.font_metrics import get_font_properties, measure_text_width
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def demo(background="#ffffff"):
+def make_scene(background="#ffffff"):
     """A scene with every kind of item in it."""
     return Scene(200, 120, background, title='A <net> & its "parts"', items=[
         Box(10, 10, 80, 24, "#0072b2", "#003050", 1.5, 6, name="conv1", tooltip="9,408 <weights>"),
@@ -46,7 +46,7 @@ def parsed(scene):
 
 
 def test_the_svg_has_its_shapes_where_the_scene_has_them():
-    root = parsed(demo())
+    root = parsed(make_scene())
     boxes = [[float(box.get(key, 0)) for key in ("x", "y", "width", "height", "rx")] for box in root.iter(f"{SVG}rect")]
     assert boxes == [[0, 0, 200, 120, 0], [10, 10, 80, 24, 6], [10, 60, 80, 24, 0],
                      [110, 90, 60, 20, 10]]  # a corner is at most half as large as the box
@@ -59,7 +59,7 @@ def test_the_svg_has_its_shapes_where_the_scene_has_them():
 
 
 def test_every_text_stands_in_the_svg_as_text():
-    root = parsed(demo())
+    root = parsed(make_scene())
     assert [element.text for element in root.iter(f"{SVG}text")] == [
         "conv1 7×7/2", "max pool <3×3>", "56 × 56", "$x^2$  → end"]
     assert root.findtext(f"{SVG}title") == 'A <net> & its "parts"'
@@ -67,7 +67,7 @@ def test_every_text_stands_in_the_svg_as_text():
 
 
 def test_a_box_bears_its_name_and_its_tip_in_the_svg():
-    root = parsed(demo())
+    root = parsed(make_scene())
     named = {element.get("data-name"): element for element in root.iter() if element.get("data-name")}
     assert set(named) == {"conv1", "pool&1"}
     assert named["conv1"].findtext(f"{SVG}title") == "9,408 <weights>"
@@ -117,7 +117,7 @@ def test_words_are_as_wide_as_the_font_says():
     assert measure_text_width("m", 10, bold=True) > measure_text_width("m", 10) > measure_text_width("i", 10)
 
 
-def test_the_room_of_two_texts():
+def test_text_boxes():
     high = measure_text_box(Text(50, 20, "HHHH", 10))
     length = measure_text_width("HHHH", 10)
     assert high == pytest.approx((50 - length / 2, 16.05, 50 + length / 2, 26.01))
@@ -156,7 +156,7 @@ def test_the_svg_has_its_letters_where_they_are_measured():
 
 @pytest.mark.parametrize("background", ["#ffffff", "#101820"], ids=["light", "dark"])
 def test_the_png_has_its_colors_where_the_scene_has_them(tmp_path, background):
-    pixels = pixels_of(demo(background), tmp_path)
+    pixels = pixels_of(make_scene(background), tmp_path)
     assert pixels.shape == (240, 400, 3)
 
     def color(x, y):
@@ -203,15 +203,15 @@ def strings_of(pdf):
 
 
 def test_the_words_of_a_pdf_can_be_searched(tmp_path):
-    pdf = save_scene(demo(), tmp_path / "a.pdf").read_bytes()
-    said = strings_of(pdf)
-    assert all(words in said for words in ("conv1 7×7/2", "max pool <3×3>", "56 × 56", "$x^2$"))
+    pdf = save_scene(make_scene(), tmp_path / "a.pdf").read_bytes()
+    text = strings_of(pdf)
+    assert all(words in text for words in ("conv1 7×7/2", "max pool <3×3>", "56 × 56", "$x^2$"))
     assert b"/CIDFontType2" in pdf and b"/ToUnicode" in pdf and b"/FontFile2" in pdf and b"/Type3" not in pdf
     assert b"/MediaBox [ 0 0 200 120 ]" in pdf
 
 
 def test_a_pdf_is_no_larger_than_readers_go(tmp_path):
-    """PDF 1.7, annex C: a page of at most 14,400 points; a picture of twice that is drawn at half the size."""
+    """PDF 1.7, annex C: a page of at most 14,400 points; a drawing of twice that is drawn at half the size."""
     scene = Scene(28_800, 1000, items=[Text(14_400, 500, "middle", 20)])
     pdf = save_scene(scene, tmp_path / "a.pdf").read_bytes()
     assert b"/MediaBox [ 0 0 14400 500 ]" in pdf
@@ -220,15 +220,15 @@ def test_a_pdf_is_no_larger_than_readers_go(tmp_path):
 
 @pytest.mark.parametrize("ending", [".svg", ".png", ".pdf", ".PNG"])
 def test_the_same_scene_gives_the_same_file(tmp_path, ending):
-    first = save_scene(demo(), tmp_path / f"a{ending}")
-    second = save_scene(demo(), str(tmp_path / f"b{ending}"))
+    first = save_scene(make_scene(), tmp_path / f"a{ending}")
+    second = save_scene(make_scene(), str(tmp_path / f"b{ending}"))
     assert first.read_bytes() == second.read_bytes() and second == tmp_path / f"b{ending}"
     assert sorted(tmp_path.iterdir()) == [first, second]  # no scratch file is left
 
 
 @pytest.mark.parametrize("ending", [".png", ".pdf"])
-def test_a_picture_tells_no_date_and_no_program(tmp_path, ending):
-    data = save_scene(demo(), tmp_path / f"a{ending}").read_bytes()
+def test_a_file_contains_no_date_or_program(tmp_path, ending):
+    data = save_scene(make_scene(), tmp_path / f"a{ending}").read_bytes()
     assert not re.search(rb"CreationDate|[Mm]atplotlib|Software", data)
 
 
@@ -275,22 +275,22 @@ def test_a_short_arrow_keeps_its_direction():
     assert head[0] == (10, 2) and path[-1][1][0] == 10 and 0 < path[-1][1][1] < 2
 
 
-def test_moving_a_scene_moves_its_picture(tmp_path):
-    scene = demo()
+def test_moving_a_scene_moves_its_drawing(tmp_path):
+    scene = make_scene()
     there = Scene(220, 130, items=[translate_item(item, 20, 10) for item in scene.items])
     np.testing.assert_array_equal(pixels_of(there, tmp_path)[20:, 40:], pixels_of(scene, tmp_path))
 
 
 def refused(path):
     with pytest.raises(UserError) as caught:
-        save_scene(demo(), path)
+        save_scene(make_scene(), path)
     message = str(caught.value)
     assert "\n" not in message
     check_text(message, ".svg", ".png", ".pdf", str(path))
     return message
 
 
-def test_mistakes_are_told_in_one_line(tmp_path):
+def test_invalid_paths_are_reported_in_one_line(tmp_path):
     (tmp_path / "folder.svg").mkdir()
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
@@ -301,12 +301,12 @@ def test_mistakes_are_told_in_one_line(tmp_path):
                      str(tmp_path / folder))
     refused(tmp_path / "folder.svg")
     with pytest.raises(UserError) as error:
-        save_scene(demo(), tmp_path / ("n" * 300 + ".svg"))
+        save_scene(make_scene(), tmp_path / ("n" * 300 + ".svg"))
     check_text(str(error.value), "255")
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_that_is_closed_is_told_in_one_line(tmp_path, monkeypatch):
+def test_an_unwritable_folder_is_reported_in_one_line(tmp_path, monkeypatch):
     def closed(*_):
         raise PermissionError(13, "Permission denied")
 
@@ -325,7 +325,7 @@ def test_a_full_disk_is_no_mistake_and_leaves_the_old_file(tmp_path, monkeypatch
         old = tmp_path / f"net{ending}"
         old.write_bytes(b"old")
         with pytest.raises(OSError, match="No space"):
-            save_scene(demo(), old)
+            save_scene(make_scene(), old)
         assert old.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -20,7 +20,7 @@ from zoo.training.npz_file import read_arrays
 SMALL = {"sequence_length": 30, "vocabulary": 60}
 
 
-def test_two_topics_are_told_apart(run):
+def test_two_topics_are_distinguished(run):
     assert run.status == "finished" and run.result["test_accuracy_best"] > 0.95
     assert run.config["dataset"]["shape"] == [30]
     assert run.config["model_config"]["options"] == {"vocabulary": 60, "dropout": True}
@@ -84,7 +84,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(topics, tmp_path):
 def test_other_texts_are_refused_on_resuming(topics, tmp_path):
     folder = shutil.copytree(topics, tmp_path / "topics")
     arguments = {"limit": 60, "width": 0.1, "name": "a", "output_dir": tmp_path, "verbose": False, **SMALL}
-    zoo.fit("text_cnn", folder, epochs=1, lr_schedule="constant", **arguments)
+    zoo.fit("text_cnn", folder, epochs=1, lr_schedule="constant", warmup_epochs=0.0, **arguments)
     for path in folder.rglob("*.txt"):
         path.write_text(f"{path.read_text()} more")
     with pytest.raises(UserError) as error:
