@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from keras import layers
 from helpers import module_at
-from test_resume import CALM, DATA, split_of, trained
+import test_resume
+from test_resume import CALM, DATA, make_split, train_in_sessions
 
 from zoo import registry
 from zoo.data import dataset_info as datasets
@@ -44,7 +45,7 @@ def moments(x):
 
 
 def test_the_statistics_are_those_of_the_batches_in_numpy():
-    split, model = split_of(50, 1), make_model()
+    split, model = make_split(50, 1), make_model()
     seeds = [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.get_layer("drop").variables]
     BatchStatistics(model, split, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=2)
     batches = TrainingBatches(split, 3, 8, 7)
@@ -72,14 +73,14 @@ def test_frozen_layers_are_unchanged_and_gamma_is_used():
     model = make_model(gamma_initializer="ones")
     model.get_layer("bn1").gamma.assign(keras.ops.full((4,), 3.0))
     model.get_layer("bn2").trainable = False
-    measured = BatchStatistics(model, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
+    measured = BatchStatistics(model, make_split(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
     assert sorted(measured) == ["bn1/moving_mean", "bn1/moving_variance"]
     assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("bn2").moving_mean), np.zeros(196))
     model.get_layer("bn2").trainable = True
-    tripled = BatchStatistics(model, split_of(50, 1), 3, 8, 7,
+    tripled = BatchStatistics(model, make_split(50, 1), 3, 8, 7,
                               data_parallel.SINGLE_DEVICE).measure(epoch=0)["bn2/moving_mean"]
     model.get_layer("bn1").gamma.assign(keras.ops.ones((4,)))
-    single = BatchStatistics(model, split_of(50, 1), 3, 8, 7,
+    single = BatchStatistics(model, make_split(50, 1), 3, 8, 7,
                              data_parallel.SINGLE_DEVICE).measure(epoch=0)["bn2/moving_mean"]
     assert tripled == pytest.approx(3 * single, rel=1e-4, abs=1e-5)
 
@@ -87,7 +88,7 @@ def test_frozen_layers_are_unchanged_and_gamma_is_used():
 def test_a_network_without_normalization_has_no_statistics():
     image = keras.Input((16, 16, 1), dtype="uint8")
     model = keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
-    assert BatchStatistics(model, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
+    assert BatchStatistics(model, make_split(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
 
 
 def nest(inner, **arguments):
@@ -119,7 +120,7 @@ def test_nested_models_are_measured(kind):
         inner = Inner(*parts, name="inner")
     elif kind == "in another":  # both have a layer of the same name
         inner = keras.Sequential([layers.Input((16, 16, 1)), inner, layers.BatchNormalization(name="bn")])
-    split, model = split_of(40, 1), nest(inner)
+    split, model = make_split(40, 1), nest(inner)
     measured = BatchStatistics(model, split, 3, 40, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
     features = keras.ops.convert_to_numpy(parts[0](split.batch(np.arange(40))[0].astype("float32") / 64 - 2))
     mean, variance = moments(features)
@@ -133,7 +134,7 @@ def test_nested_models_that_training_does_not_update_are_unchanged(freeze, argum
     inner = keras.Sequential([layers.Input((16, 16, 1)), layers.BatchNormalization()])
     inner.trainable = not freeze
     model = nest(inner, **arguments)
-    assert BatchStatistics(model, split_of(40, 1), 3, 40, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
+    assert BatchStatistics(model, make_split(40, 1), 3, 40, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
 
 
 def test_nested_normalization_is_synchronized_between_devices():
@@ -149,12 +150,11 @@ def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, cap
     """With EMA, the statistics are those of the averaged weights; the trained weights have different ones."""
     recipe = dataclasses.replace(CALM, ema_momentum=ema, epochs=2, learning_rate=0.2, lr_schedule="constant",
                                  warmup_epochs=0.0)
-    trained(tmp_path, recipe, [10**6])
+    train_in_sessions(tmp_path, recipe, [10**6])
     arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
 
     def measure(kind):
-        from test_resume import network_of
-        model = network_of()
+        model = test_resume.make_model()
         for variable in model.weights:
             variable.assign(arrays.get(f"{kind}/{variable.path}", arrays[f"weights/{variable.path}"]))
         return BatchStatistics(model, DATA.train, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=1)
@@ -169,10 +169,9 @@ def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, cap
 
 def test_validation_in_training_uses_the_statistics(tmp_path, capsys):
     """After one short epoch the moving averages would still be near their initial values."""
-    progress = trained(tmp_path, dataclasses.replace(CALM, epochs=1), [10**6])
+    progress = train_in_sessions(tmp_path, dataclasses.replace(CALM, epochs=1), [10**6])
     arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
-    from test_resume import network_of
-    model = network_of()
+    model = test_resume.make_model()
     for variable in model.weights:
         variable.assign(arrays[f"weights/{variable.path}"])
     validation = trainer.make_validator(model, DATA.validation, CALM)()

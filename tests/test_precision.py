@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import check_message, check_text
-from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
+from test_resume import CALM, DATA, StopAfterSteps, make_model, assert_equal_runs
 
 from zoo import registry
 from zoo.cli import train, training_command
@@ -51,7 +51,7 @@ def test_batch_statistics_are_of_float32():
 
 def make_float16_model(aux_names=()):
     with precision.precision_scope("float16"):
-        return network_of(aux_names)
+        return make_model(aux_names)
 
 
 @pytest.mark.parametrize("changes", [{"ema_momentum": 0.9, "global_clipnorm": 1.0, "weight_decay": 1e-3},
@@ -61,9 +61,9 @@ def test_float16_scales_the_loss_and_resumes_exactly(changes, tmp_path, capsys):
     for name, sessions in (("whole", [10**6]), ("parts", [3, 9, 10**6])):
         (tmp_path / name / "checkpoints").mkdir(parents=True)
         for steps in sessions:
-            progress = trainer.train_model(make_float16_model(), DATA, recipe, 7, tmp_path / name, AfterSteps(steps))
+            progress = trainer.train_model(make_float16_model(), DATA, recipe, 7, tmp_path / name, StopAfterSteps(steps))
     assert progress.epoch == 3
-    same_runs(tmp_path / "whole", tmp_path / "parts")
+    assert_equal_runs(tmp_path / "whole", tmp_path / "parts")
     arrays = read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
     steps_taken = int(arrays[f"optimizer/{recipe.optimizer}/iteration"])
     assert 19 <= steps_taken <= 21  # of 3 epochs of 7 steps
@@ -89,7 +89,7 @@ def test_float16_skips_a_step_whose_gradient_is_not_finite():
 def test_other_precisions_do_not_scale_the_loss():
     for policy in ("float32", "bfloat16"):
         with precision.precision_scope(policy):
-            model = network_of()
+            model = make_model()
         trainer.compile_model(model, model, CALM, 7, {})
         assert precision.get_inner_optimizer(model.optimizer) is model.optimizer
 

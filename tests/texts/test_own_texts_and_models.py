@@ -16,7 +16,7 @@ def test_a_run_on_arrays_is_resumed_with_the_same_arrays(tmp_path):
     texts, topics = zip(*make_topic_texts(60), strict=True)
     data = texts, [int(topic == "sailing") for topic in topics]
     run = zoo.fit("text_cnn", data, class_names=["cooking", "sailing"], epochs=1, lr_schedule="constant", width=0.1,
-                  output_dir=tmp_path, name="a", verbose=False, sequence_length=30, vocabulary=60)
+                  warmup_epochs=0.0, output_dir=tmp_path, name="a", verbose=False, sequence_length=30, vocabulary=60)
     with pytest.raises(UserError) as error:
         run.resume(epochs=2)
     check_message(error.value, tmp_path / "a", "texts")
@@ -48,8 +48,8 @@ def test_a_run_on_token_ids_in_a_file(topics, tmp_path):
                                                                                                dataset.test))
     np.savez(tmp_path / "ids.npz", x_train=ids, y_train=labels, x_test=test_ids, y_test=test_labels)
     assert train.main(["text_cnn", "--data", str(tmp_path / "ids.npz"), "--model-option", "vocabulary=60", "--width",
-                       "0.05", "--epochs", "1", "--set", "lr_schedule=constant", "--output-dir", str(tmp_path),
-                       "--name", "a"]) == 0
+                       "0.05", "--epochs", "1", "--set", "lr_schedule=constant", "--warmup-epochs", "0",
+                       "--output-dir", str(tmp_path), "--name", "a"]) == 0
     run = zoo.Run(tmp_path / "a")
     assert run.config["dataset"]["kind"] == "npz" and run.config["dataset"]["vocabulary"] == 60
     assert run.evaluate()["accuracy"] == run.evaluate(tmp_path / "ids.npz")["accuracy"]
