@@ -61,7 +61,8 @@ def test_float16_scales_the_loss_and_resumes_exactly(changes, tmp_path, capsys):
     for name, sessions in (("whole", [10**6]), ("parts", [3, 9, 10**6])):
         (tmp_path / name / "checkpoints").mkdir(parents=True)
         for steps in sessions:
-            progress = trainer.train_model(make_float16_model(), DATA, recipe, 7, tmp_path / name, StopAfterSteps(steps))
+            progress = trainer.train_model(make_float16_model(), DATA, recipe, 7, tmp_path / name,
+                                           StopAfterSteps(steps))
     assert progress.epoch == 3
     assert_equal_runs(tmp_path / "whole", tmp_path / "parts")
     arrays = read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")

@@ -443,6 +443,7 @@ def test_an_invalid_argument_is_refused_before_a_backend_loads():
 layers = keras.layers
 FLAT_START = (layers.Input((28, 28, 1)), layers.Flatten())
 MAPS_START = (layers.Input((28, 28, 1)), layers.AveragePooling2D(14))  # 2x2
+IMAGE_START = (layers.Input((28, 28, 1)),)
 
 
 class Twice(layers.Layer):
@@ -542,6 +543,10 @@ def test_a_softmax_is_found_before_layers_without_effect(make, tmp_path):
      "pair 10 Dense(10)"),
     (lambda: make_functional(share_softmax), "softmax"),
     (lambda: make_two_branches("conv", "conv"), "2 'conv' name"),
+    (lambda: make_sequential(layers.Dense(10), start=[keras.Input((28, 28, 1)), layers.Flatten(name="my flatten")]),
+     "'my flatten' TensorFlow"),
+    (lambda: make_sequential(make_head(layers.Dense(5, name="ü")), layers.Dense(10)), "'ü' TensorFlow"),
+    (lambda: ModelWithCall(4), "ModelWithCall.call"),
     (lambda: make_sequential(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
     (lambda: make_sequential(make_head(Twice()), layers.Dense(10)),
      "Twice @keras.saving.register_keras_serializable()"),
@@ -624,6 +629,65 @@ def test_a_model_with_other_settings_is_another_one(one, other):
     info = zoo.load_data("digits", limit=10).info
     assert len({custom_model.make_custom_model_config(make_sequential(layer, layers.Dense(10)), info).digest
                 for layer in (one, other)}) == 2
+
+
+@keras.saving.register_keras_serializable("test")
+class Block(layers.Layer):
+    """A layer that creates others without names, which Keras names anew whenever the model is made."""
+
+    def __init__(self, filters, **keywords):
+        super().__init__(**keywords)
+        self.filters, self.conv, self.norm = filters, layers.Conv2D(filters, 3, strides=2), layers.BatchNormalization()
+
+    def build(self, shape):
+        self.conv.build(shape)
+        self.norm.build(self.conv.compute_output_shape(shape))
+
+    def call(self, inputs, training=None):
+        return self.norm(self.conv(inputs), training=training)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+@keras.saving.register_keras_serializable("test")
+class ModelWithInit(keras.Model):
+    """A functional model that creates its layers, without names, in `__init__`."""
+
+    def __init__(self, filters, **keywords):
+        image = keras.Input((28, 28, 1))
+        x = layers.Conv2D(filters, 3, strides=2)(layers.Conv2D(filters, 3, strides=2)(image))
+        super().__init__(image, layers.Dense(10)(layers.Flatten()(x)), **keywords)
+        self.filters = filters
+
+    def get_config(self):
+        return {"filters": self.filters, "name": self.name}
+
+
+class ModelWithCall(ModelWithInit):
+    def call(self, inputs):
+        return super().call(inputs) * 0
+
+
+@pytest.mark.parametrize("make", [
+    lambda: make_sequential(Block(4), Block(4), layers.Flatten(), layers.Dense(10), start=IMAGE_START),
+    lambda: ModelWithInit(4)])
+@pytest.mark.parametrize("ema_momentum", [0.0, 0.9])
+def test_layers_that_keras_names_anew(make, ema_momentum, tmp_path):
+    model = make()
+    train_model = functools.partial(zoo.fit, model, "digits", limit=50, epochs=2, ema_momentum=ema_momentum,
+                                    output_dir=tmp_path, verbose=False)
+    whole = train_model(name="whole")
+    assert whole.evaluate()["accuracy"] == whole.result["test_accuracy_best"]
+    assert train_model(name="parts", callbacks=[StopAfter(1)]).status == "stopped"
+    layers.Conv2D(4, 3)  # counts
+    assert train_model(name="parts").history == whole.history
+
+
+def test_an_open_name_scope_is_refused(tmp_path):
+    with keras.name_scope("outer"), pytest.raises(UserError) as error:
+        zoo.fit("lenet5", "digits", limit=50, epochs=1, output_dir=tmp_path, name="a")
+    check_message(error.value, "'outer'", "keras.name_scope")
 
 
 def make_branches(operation=keras.ops.relu, is_swapped=False):

@@ -91,6 +91,8 @@ def summarize_model(model):
     """
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs, model.outputs)  # of the same layers
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise UserError(f"{model.name!r} has no input: begin with an input layer, such as keras.Input((28, 28, 1))")
     if not isinstance(model, keras.Function):
         raise UserError(f"{model.name!r}, a {type(model).__name__}, defines the connections of its layers in code; "
                         "give a functional model, keras.Model(inputs, outputs), or a built keras.Sequential")

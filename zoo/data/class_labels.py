@@ -6,6 +6,8 @@ import numpy as np
 
 from zoo.errors import UserError
 
+MAX_NAMES = 8  # in a message
+
 
 def find_class_label(key, names):
     """Return the label of a class given by its name or label; UserError for an unknown one.
@@ -19,5 +21,6 @@ def find_class_label(key, names):
     if key in names:
         return names.index(key)
     close = difflib.get_close_matches(str(key), names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:8])}"
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:MAX_NAMES])}{more}"
     raise UserError(f"there is no class {key!r}; {hint}")

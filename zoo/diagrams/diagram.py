@@ -19,6 +19,7 @@ from zoo.diagrams.svg import to_svg
 from zoo.diagrams.theme import THEMES, format_count
 from zoo.diagrams.volumes import draw_volumes
 from zoo.errors import UserError
+from zoo.utils.io import expand_user
 from zoo.utils.text import format_shape, pluralize
 
 HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: the page follows the reader's preference
@@ -106,6 +107,9 @@ def format_total_multiply_adds(model_summary):
 
 def check_diagram_path(path, style="boxes", rankdir=None):
     """Return the Path of the diagram; UserError, before a model is built, if it cannot be written in that format."""
+    if style == "volumes" and expand_user(path).suffix.lower() in TEXT_FORMATS:
+        raise UserError(f"volumes are drawn as .svg, .png or .pdf; got {str(path)!r}; give another suffix, or use "
+                        "style='boxes'")
     path = save.check_scene_path(path, TEXT_FORMATS if style == "boxes" else ())
     if rankdir == "LR" and path.suffix.lower() == ".html":
         raise UserError("an .html page has rankdir TB; omit rankdir=..., or choose another suffix")

@@ -9,6 +9,7 @@
 """
 
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 
@@ -96,14 +97,36 @@ def restore_checkpoint(model, folder):
     Raise UserError if the checkpoint belongs to another model.
     """
     path = folder / "last.npz"
-    arrays = read_arrays(path)
-    for name, variable in get_training_variables(model).items():
+    variables = get_training_variables(model)
+    arrays = match_automatic_names(read_arrays(path), variables)
+    for name, variable in variables.items():
         assign_checked(path, model, name, variable,
                        arrays.get(name.replace("weights/", "trained/", 1), arrays.get(name)))
     metrics = [f"metrics/{index}" for index in range(sum(name.startswith("metrics/") for name in arrays))]
     if not {*metrics} <= {*arrays}:
         raise make_damaged_file_error(path, "its metrics are not numbered 0, 1, 2, ...")
     return [arrays[name] for name in metrics]
+
+
+def match_automatic_names(arrays, names):
+    """Return the `arrays` of a checkpoint under `names`, if only the counters of Keras's automatic names differ.
+
+    Layers that a user's own layer creates without names are called conv2d_4 and conv2d_5 when the model is made, and
+    conv2d_9 and conv2d_10 when it is made again. Their order is the same.
+    """
+    new_names = {}
+    for section in ("weights/", "optimizer/"):
+        stored, expected = ([name for name in given if name.startswith(section)] for given in (arrays, names))
+        if {*stored} != {*expected} and [*map(remove_counters, stored)] == [*map(remove_counters, expected)]:
+            new_names |= zip(stored, expected, strict=True)
+    new_names |= {old.replace("weights/", "trained/", 1): new.replace("weights/", "trained/", 1)
+                  for old, new in new_names.items() if old.startswith("weights/")}
+    return {new_names.get(name, name): array for name, array in arrays.items()}
+
+
+def remove_counters(path):
+    """Return the path of a variable without counters: block/conv2d/kernel for block/conv2d_4/kernel."""
+    return re.sub(r"_\d+(?=[_/]|$)", "", path)
 
 
 def assign_checked(path, model, name, variable, array):

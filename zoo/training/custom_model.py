@@ -28,6 +28,7 @@ NUM_PIXEL_VALUES = 256
 # Of Keras's configs: entries that refer to layers by name, and entries of a process or of `compile`, which zoo calls
 CONNECTION_ENTRIES = ("keras_history", "input_layers", "output_layers")
 CHANGING_ENTRIES = ("shared_object_id", "compile_config")
+TENSORFLOW_NAME = re.compile(r"[A-Za-z0-9_.\\/>-]*")  # of a name scope; every layer has one
 SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 in 256
 
 
@@ -41,6 +42,10 @@ def check_custom_model(model):
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model must be a name from zoo.list_models(), or a functional or Sequential Keras model with "
                         f"an input; got an object of type {type(model).__name__}")
+    functional_class = type(keras.Model(model.inputs, model.outputs))
+    if type(model).call not in (functional_class.call, keras.Sequential.call):
+        raise UserError(f"the model {model.name} defines what it computes in {type(model).__name__}.call, which zoo "
+                        "cannot see; build it of layers, as a functional or Sequential model")
     is_image_shape, is_text_shape = (len(model.inputs[0].shape) == num_axes for num_axes in (4, 2))
     if (len(model.inputs) != 1 or len(model.outputs) != 1
             or not (is_image_shape or is_text_shape and find_vocabulary_size(model))):
@@ -50,6 +55,11 @@ def check_custom_model(model):
                         "before an Embedding layer, and one output are required")
     with convert_saving_errors(model):
         model.get_config()
+    if keras.backend.backend() == "tensorflow":
+        for name in (layer.name for layer in iter_layers(model, with_models=True)):
+            if not TENSORFLOW_NAME.fullmatch(name):
+                raise UserError(f"the name of the layer {name!r} is invalid in TensorFlow; use letters of English, "
+                                "digits, '_', '-' and '.'")
     [(path, count)] = Counter(weight.path for weight in model.weights).most_common(1) or [("", 0)]
     if count > 1:  # checkpoints have the weights by their paths
         raise UserError(f"the model {model.name} has {count} layers called {path.split('/')[-2:][0]!r} in different "
@@ -89,13 +99,14 @@ def make_custom_model_config(model, dataset_info):
                              compute_digest(model))
 
 
-def iter_layers(model):
-    """Yield the layers of a model, those of nested models included."""
+def iter_layers(model, with_models=False):
+    """Yield the layers of a model, those of nested models included; with_models: and the nested models, too."""
     for layer in model.layers:
-        if is_nested_model(layer):
-            yield from iter_layers(layer)
-        else:
+        is_model = is_nested_model(layer)
+        if with_models or not is_model:
             yield layer
+        if is_model:
+            yield from iter_layers(layer, with_models)
 
 
 def is_nested_model(layer):

@@ -23,6 +23,7 @@ def build_run_model(run_config, model_file=None):
     """
     if run_config.deterministic:
         enable_determinism(run_config.backend)
+    model_loading.check_name_scope()
     with devices.suppress_stderr():  # here Keras imports TensorFlow, if installed, beside another backend
         keras.utils.set_random_seed(run_config.seed)
     with precision.precision_scope(run_config.precision):

@@ -30,11 +30,19 @@ def build_with_preprocessing(model_config, mean, std, classifier_activation):
     return keras.Model(samples, outputs, name=model_config.model_info.name)
 
 
+def check_name_scope():
+    """Raise UserError within a name scope of Keras, which would become part of the names in checkpoints."""
+    path = keras.Variable(0.0, name="name_scope_check").path
+    if "/" in path:
+        raise UserError(f"the Keras name scope {path.rpartition('/')[0]!r} is open: call zoo outside of "
+                        "keras.name_scope(...); if a call of Keras that failed has left it open, start a new process")
+
+
 def load_checkpoint_weights(model, path):
     """Load the weights of the checkpoint file at `path` into `model`; UserError when they do not match."""
-    arrays = read_arrays(path)
-    for variable in model.weights:
-        name = f"weights/{variable.path}"
+    variables = {f"weights/{variable.path}": variable for variable in model.weights}
+    arrays = checkpoints.match_automatic_names(read_arrays(path), variables)
+    for name, variable in variables.items():
         checkpoints.assign_checked(path, model, name, variable, arrays.get(name))
 
 
@@ -71,6 +79,7 @@ def rebuild_run_model(path, config, classifier_activation):
 
     Auxiliary classifiers are for training alone. UserError for a damaged run.json.
     """
+    check_name_scope()
     try:
         model_config, dataset = run_config.get_model_config(config), config["dataset"]
         with precision.precision_scope(run_config.get_precision(config)):

@@ -164,8 +164,9 @@ def resume_run_config(run, old, new):
     if changed == ["epochs"]:
         return extend_epochs(run, old, new.recipe.epochs)
     if changed:
-        differences = "; ".join(f"{name} {old_settings.get(name)!r}, given {new_settings.get(name)!r}"
-                                for name in changed)
+        differences = "; ".join(
+            "another architecture of the model" if name == "digest" else
+            f"{name} {old_settings.get(name)!r}, given {new_settings.get(name)!r}" for name in changed)
         raise UserError(f"{run} was started with {differences}; pass the original values to resume it, or "
                         f"{NEW_RUN_HINT}")
     return old
