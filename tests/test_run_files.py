@@ -132,8 +132,9 @@ def test_a_damaged_result_is_one_line(run, capsys, content):
     for command, arguments in ((train, ["--resume", run]), (train, [*FEW, "--output-dir", run.parent, "--name", "a"]),
                            (report, [run]), (compare, [run, run.parent / "b"])):
         check_text(get_refusal(capsys, command, *arguments), str(run / "result.json"))
+    assert "result.json" in repr(zoo.Run(run))
     with pytest.raises(UserError, match="result.json"):
-        repr(zoo.Run(run))
+        zoo.Run(run).result  # noqa: B018
     with pytest.raises(UserError, match="result.json"):
         zoo.Run(run).resume()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from helpers import check_text
+from helpers import check_message, check_text
 from PIL import Image
 
 import zoo
@@ -59,6 +59,18 @@ def test_a_plot_that_does_not_exist_or_has_no_data(run, tmp_path):
         early.plot("confusion")
     html = early._repr_html_()
     assert early.status == "new" and "new" in html and "<img" not in html
+
+
+def test_a_run_that_was_deleted(run, tmp_path):
+    (tmp_path / "run.json").write_text((run.path / "run.json").read_text())
+    deleted = zoo.Run(tmp_path)
+    (tmp_path / "run.json").unlink()
+    for read in (lambda: deleted.status, lambda: deleted.history, lambda: deleted.result, deleted.load_model,
+                 deleted.evaluate):
+        with pytest.raises(UserError) as error:
+            read()
+        check_message(error.value, tmp_path, "run.json")
+    assert str(tmp_path) in repr(deleted) and deleted._repr_html_() is None
 
 
 def test_the_html_of_a_run_has_its_curves_and_a_link(run, monkeypatch):

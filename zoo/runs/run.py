@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from zoo.errors import unknown_name_error
+from zoo.errors import UserError, unknown_name_error
 from zoo.training import finetuning, run_config, run_directory, run_files
 from zoo.training.backend import current_backend, import_keras
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES
@@ -56,6 +56,7 @@ class Run:
     @property
     def status(self):
         """"finished", "running" (in this or another process), "stopped", or "new" if there is no checkpoint yet."""
+        run_files.read_config(self.path)  # raises if it was deleted
         if (self.path / "result.json").exists():
             return "finished"
         if run_directory.is_run_locked(self.path):
@@ -71,12 +72,14 @@ class Run:
     @property
     def history(self):
         """The metrics per epoch: {column of history.csv: list of numbers}; {} before the first epoch."""
+        run_files.read_config(self.path)
         rows = run_files.read_history_rows(self.path)
         return {column: [row[column] for row in rows] for column in rows[0]} if rows else {}
 
     @property
     def result(self):
         """The contents of result.json: test_accuracy_best, test_accuracy_last, best_epoch, per_class, ...; or None."""
+        run_files.read_config(self.path)
         return run_files.read_result(self.path)
 
     @cached_property
@@ -241,6 +244,7 @@ class Run:
         """Raise UserError unless `checkpoint` is the name of an existing checkpoint of the run."""
         if checkpoint not in run_config.CHECKPOINTS:
             raise unknown_name_error("checkpoint", checkpoint, run_config.CHECKPOINTS)
+        run_files.read_config(self.path)
         run_config.find_checkpoint(self.path, checkpoint)
 
     def report(self):
@@ -270,7 +274,10 @@ class Run:
                           checkpoint_minutes=checkpoint_minutes, callbacks=callbacks, log=log, verbose=verbose)
 
     def __repr__(self):
-        return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"
+        try:
+            return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"
+        except UserError as error:  # a deleted or damaged run is displayed, too
+            return f"<zoo.Run: {error}>"
 
     def summary(self):
         """Return one line: model, dataset, status, and the accuracy so far."""
@@ -291,4 +298,7 @@ class Run:
         """Return the HTML for a notebook: the summary, the curves so far, and a link to the report."""
         from zoo.reports.run_summary import render_run_summary
 
-        return render_run_summary(self.path, self.summary())
+        try:
+            return render_run_summary(self.path, self.summary())
+        except UserError:  # IPython displays __repr__ instead
+            return None
