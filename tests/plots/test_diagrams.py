@@ -272,9 +272,14 @@ def test_a_model_whose_flow_is_code():
         def call(self, x):
             return x
 
+    image = keras.Input((8, 8, 3))
+    for model in (Mine(), Mine(image, keras.layers.Flatten()(image))):
+        with pytest.raises(UserError) as caught:
+            zoo.diagram(model)
+        check_text(str(caught.value), "Mine", "keras.Model(inputs, outputs)")
     with pytest.raises(UserError) as caught:
-        zoo.diagram(Mine())
-    check_text(str(caught.value), "Mine", "keras.Model(inputs, outputs)")
+        zoo.diagram(keras.Sequential([keras.layers.Dense(10)], name="unbuilt"))
+    check_text(str(caught.value), "'unbuilt'", "keras.Input")
     with pytest.raises(UserError, match=r"keras\.Model.*\b3\b"):
         zoo.diagram(3)
 

@@ -17,6 +17,12 @@ class LayerCall:
     dtype: str  # of the output
 
 
+def defines_call(model):
+    """Return whether a model's own class, and not Keras, defines what it computes, so that its graph may not tell."""
+    defining_class = next(base for base in type(model).__mro__ if "call" in vars(base))
+    return defining_class.__module__.partition(".")[0] != "keras"
+
+
 def get_layer_calls(model):
     """Return {(layer name, call index): LayerCall} of a functional keras.Model, each after its inputs.
 

@@ -89,13 +89,13 @@ def summarize_model(model):
 
     UserError for a model of another kind, whose connections are defined in code.
     """
-    if isinstance(model, keras.Sequential) and model.built:
-        model = keras.Model(model.inputs, model.outputs)  # of the same layers
     if isinstance(model, keras.Sequential) and not model.built:
         raise UserError(f"{model.name!r} has no input: begin with an input layer, such as keras.Input((28, 28, 1))")
-    if not isinstance(model, keras.Function):
+    if not isinstance(model, keras.Function | keras.Sequential) or graph.defines_call(model):
         raise UserError(f"{model.name!r}, a {type(model).__name__}, defines the connections of its layers in code; "
                         "give a functional model, keras.Model(inputs, outputs), or a built keras.Sequential")
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs)  # of the same layers
     calls = graph.get_layer_calls(model)
     receptive_fields = receptive_field.compute_receptive_fields(calls)
     layer_summaries, input_names = [], set()

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.analysis.graph import defines_call
 from zoo.analysis.output_activation import (
     NON_LOGIT_ACTIVATIONS,
     drop_activation,
@@ -42,8 +43,7 @@ def check_custom_model(model):
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model must be a name from zoo.list_models(), or a functional or Sequential Keras model with "
                         f"an input; got an object of type {type(model).__name__}")
-    functional_class = type(keras.Model(model.inputs, model.outputs))
-    if type(model).call not in (functional_class.call, keras.Sequential.call):
+    if defines_call(model):
         raise UserError(f"the model {model.name} defines what it computes in {type(model).__name__}.call, which zoo "
                         "cannot see; build it of layers, as a functional or Sequential model")
     is_image_shape, is_text_shape = (len(model.inputs[0].shape) == num_axes for num_axes in (4, 2))
