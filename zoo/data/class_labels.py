@@ -1,4 +1,4 @@
-"""The label of a class that is given by name. Loads no backend."""
+"""The label of a class that is given by name, and class names in messages. Loads no backend."""
 
 import difflib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.errors import UserError
 
-MAX_NAMES = 8  # in a message
+MAX_CLASSES_SHOWN = 10  # class names in a message
 
 
 def find_class_label(key, names):
@@ -21,6 +21,11 @@ def find_class_label(key, names):
     if key in names:
         return names.index(key)
     close = difflib.get_close_matches(str(key), names, n=1)
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:MAX_NAMES])}{more}"
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {format_class_names(names)}"
     raise UserError(f"there is no class {key!r}; {hint}")
+
+
+def format_class_names(names):
+    """Return the names, separated by commas; only the first few if there are many, and the number of the others."""
+    more = f" and {len(names) - MAX_CLASSES_SHOWN} more" if len(names) > MAX_CLASSES_SHOWN else ""
+    return ", ".join(names[:MAX_CLASSES_SHOWN]) + more

@@ -11,6 +11,7 @@ from zoo.data import datasets
 from zoo.data.array_labels import convert_array_pair
 from zoo.data.arrays import (NPZ_LAYOUTS, convert_images, get_total_memory, make_npz_layout_error,
                              normalize_array_names)
+from zoo.data.class_labels import format_class_names
 from zoo.data.dataset_info import DATASETS, SPLITS
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_layout import FOLDER_SPLITS, parse_split_name
@@ -24,8 +25,6 @@ from zoo.errors import UserError
 from zoo.modality import IMAGE
 from zoo.utils.io import expand_user
 from zoo.utils.text import format_shape
-
-MAX_CLASSES_SHOWN = 10  # class names in a message
 
 
 @dataclass(frozen=True)
@@ -212,9 +211,3 @@ def make_missing_split_error(source, split_name, present):
     present = [name for name in SPLITS if name in present]
     hint = f"it has {', '.join(present)}" if present else "it has no splits: omit split to use all of it"
     return UserError(f"{source} has no {split_name} split; {hint}")
-
-
-def format_class_names(names):
-    """Return the names, separated by commas; only the first few if there are many, and the number of the others."""
-    more = f" and {len(names) - MAX_CLASSES_SHOWN} more" if len(names) > MAX_CLASSES_SHOWN else ""
-    return ", ".join(names[:MAX_CLASSES_SHOWN]) + more
