@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import keras
 
+from zoo.errors import UserError
+
 
 @dataclass(frozen=True)
 class LayerCall:
@@ -21,6 +23,26 @@ def defines_call(model):
     """Return whether a model's own class, and not Keras, defines what it computes, so that its graph may not tell."""
     defining_class = next(base for base in type(model).__mro__ if "call" in vars(base))
     return defining_class.__module__.partition(".")[0] != "keras"
+
+
+def check_has_input(model):
+    """Raise UserError for a keras.Sequential that does not know the shape of its input yet."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise UserError(f"the model {model.name} has no input: begin with an input layer, such as "
+                        "keras.Input((28, 28, 1))")
+
+
+def iter_layers(model):
+    """Yield the layers of a model, each nested model followed by its own layers."""
+    for layer in model.layers:
+        yield layer
+        if is_nested_model(layer):
+            yield from iter_layers(layer)
+
+
+def is_nested_model(layer):
+    """Return whether a layer is a functional or Sequential model."""
+    return isinstance(layer, keras.Model) and bool(getattr(layer, "inputs", None))
 
 
 def get_layer_calls(model):

@@ -89,8 +89,7 @@ def summarize_model(model):
 
     UserError for a model of another kind, whose connections are defined in code.
     """
-    if isinstance(model, keras.Sequential) and not model.built:
-        raise UserError(f"{model.name!r} has no input: begin with an input layer, such as keras.Input((28, 28, 1))")
+    graph.check_has_input(model)
     if not isinstance(model, keras.Function | keras.Sequential) or graph.defines_call(model):
         raise UserError(f"{model.name!r}, a {type(model).__name__}, defines the connections of its layers in code; "
                         "give a functional model, keras.Model(inputs, outputs), or a built keras.Sequential")

@@ -10,9 +10,9 @@ where the statistics are used.
 import keras
 import numpy as np
 
+from zoo.analysis.graph import is_nested_model
 from zoo.training import cpu_kernels
 from zoo.training.batches import TrainingBatches
-from zoo.training.custom_model import is_nested_model
 
 TRAIN_FRACTION = 0.07  # fraction of the training images, forward pass only
 MIN_IMAGES, MAX_IMAGES = 512, 4096  # fewer are noisy, more make no difference

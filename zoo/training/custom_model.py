@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo.analysis.graph import defines_call
+from zoo.analysis.graph import check_has_input, defines_call, is_nested_model, iter_layers
 from zoo.analysis.output_activation import (
     NON_LOGIT_ACTIVATIONS,
     drop_activation,
@@ -37,9 +37,7 @@ def check_custom_model(model):
     """Raise UserError unless `model` is a Keras model with one input and one output."""
     if isinstance(model, type):
         raise UserError(f"model is the class {model.__name__}; give an instance, such as {model.__name__}(...)")
-    if isinstance(model, keras.Sequential) and not model.built:
-        raise UserError(f"the model {model.name} has no input: begin with an input layer, such as "
-                        "keras.Input((28, 28, 1))")
+    check_has_input(model)
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model must be a name from zoo.list_models(), or a functional or Sequential Keras model with "
                         f"an input; got an object of type {type(model).__name__}")
@@ -56,9 +54,9 @@ def check_custom_model(model):
     with convert_saving_errors(model):
         model.get_config()
     if keras.backend.backend() == "tensorflow":
-        for name in (layer.name for layer in iter_layers(model, with_models=True)):
-            if not TENSORFLOW_NAME.fullmatch(name):
-                raise UserError(f"the name of the layer {name!r} is invalid in TensorFlow; use letters of English, "
+        for layer in iter_layers(model):
+            if not TENSORFLOW_NAME.fullmatch(layer.name):
+                raise UserError(f"the name of the layer {layer.name!r} is invalid in TensorFlow; use letters of English, "
                                 "digits, '_', '-' and '.'")
     [(path, count)] = Counter(weight.path for weight in model.weights).most_common(1) or [("", 0)]
     if count > 1:  # checkpoints have the weights by their paths
@@ -99,21 +97,6 @@ def make_custom_model_config(model, dataset_info):
                              compute_digest(model))
 
 
-def iter_layers(model, with_models=False):
-    """Yield the layers of a model, those of nested models included; with_models: and the nested models, too."""
-    for layer in model.layers:
-        is_model = is_nested_model(layer)
-        if with_models or not is_model:
-            yield layer
-        if is_model:
-            yield from iter_layers(layer, with_models)
-
-
-def is_nested_model(layer):
-    """Return whether a layer is a functional or Sequential model."""
-    return isinstance(layer, keras.Model) and bool(getattr(layer, "inputs", None))
-
-
 def compute_digest(model):
     """Return a hash of a model's layers and operations, their settings and connections, and the shapes of its weights.
 
@@ -122,7 +105,8 @@ def compute_digest(model):
     with convert_saving_errors(model):
         config = make_canonical(make_functional(model).get_config())
         # that of a nested model has no layers if its class has an __init__ of its own
-        layer_configs = [make_canonical(layer.get_config()) for layer in iter_layers(model)]
+        layer_configs = [make_canonical(layer.get_config()) for layer in iter_layers(model)
+                         if not is_nested_model(layer)]
     del config["name"]
     parts = [config, layer_configs, [list(weight.shape) for weight in model.weights]]
     text = json.dumps(parts, sort_keys=True, default=lambda item: type(item).__name__)

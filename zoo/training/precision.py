@@ -8,7 +8,7 @@ import contextlib
 
 import keras
 
-from zoo.training.custom_model import iter_layers
+from zoo.analysis.graph import iter_layers
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 

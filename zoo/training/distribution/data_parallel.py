@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from zoo.analysis.graph import iter_layers
 from zoo.errors import UserError
-from zoo.training.custom_model import iter_layers
 
 
 @dataclass(frozen=True)
