@@ -56,7 +56,7 @@ class Run:
     @property
     def status(self):
         """"finished", "running" (in this or another process), "stopped", or "new" if there is no checkpoint yet."""
-        run_files.read_config(self.path)  # raises if it was deleted
+        run_files.check_run_directory(self.path)
         if (self.path / "result.json").exists():
             return "finished"
         if run_directory.is_run_locked(self.path):
@@ -72,14 +72,14 @@ class Run:
     @property
     def history(self):
         """The metrics per epoch: {column of history.csv: list of numbers}; {} before the first epoch."""
-        run_files.read_config(self.path)
+        run_files.check_run_directory(self.path)
         rows = run_files.read_history_rows(self.path)
         return {column: [row[column] for row in rows] for column in rows[0]} if rows else {}
 
     @property
     def result(self):
         """The contents of result.json: test_accuracy_best, test_accuracy_last, best_epoch, per_class, ...; or None."""
-        run_files.read_config(self.path)
+        run_files.check_run_directory(self.path)
         return run_files.read_result(self.path)
 
     @cached_property
@@ -244,7 +244,7 @@ class Run:
         """Raise UserError unless `checkpoint` is the name of an existing checkpoint of the run."""
         if checkpoint not in run_config.CHECKPOINTS:
             raise unknown_name_error("checkpoint", checkpoint, run_config.CHECKPOINTS)
-        run_files.read_config(self.path)
+        run_files.check_run_directory(self.path)
         run_config.find_checkpoint(self.path, checkpoint)
 
     def report(self):

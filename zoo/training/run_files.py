@@ -74,18 +74,22 @@ def get_class_weights(config):
     return dict(zip(config["dataset"]["class_names"], weights, strict=False)) if isinstance(weights, list) else None
 
 
+def check_run_directory(run):
+    """Raise UserError unless `run` is a folder with a run.json."""
+    if not os.path.isdir(run):
+        raise UserError(f"{run} is not a run directory: there is no such folder")
+    if not os.path.lexists(Path(run) / "run.json"):
+        raise UserError(f"{run} is not a run directory: it has no run.json; name a folder that zoo.train created")
+
+
 def read_config(run):
     """Return run.json as a dict, in which model, dataset.name and dataset.class_names are always present.
 
     Other keys can be missing; those that are present have the right types. UserError when `run` is not a run directory,
     when a newer zoo wrote it, and when the file is damaged.
     """
-    run = Path(run)
-    path = run / "run.json"
-    if not os.path.isdir(run):
-        raise UserError(f"{run} is not a run directory: there is no such folder")
-    if not os.path.lexists(path):
-        raise UserError(f"{run} is not a run directory: it has no run.json; name a folder that zoo.train created")
+    path = Path(run) / "run.json"
+    check_run_directory(run)
     config = _read_json(path)
     version = config.get("format", FORMAT_VERSION)
     if not _is_count(version, 1):
