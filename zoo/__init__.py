@@ -201,8 +201,8 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=Non
     if isinstance(source, str):
         _check_options(diagram, source, options)
     else:
-        refuse_build_arguments({"input_shape": input_shape, "classes": classes, "width": width, "stem": stem,
-                                "aux": aux}, options)
+        refuse_build_arguments(diagram, {"input_shape": input_shape, "classes": classes, "width": width, "stem": stem,
+                                         "aux": aux}, options)
     if to_file is not None:
         check_diagram_path(to_file, style, rankdir)
     if not isinstance(source, str):

@@ -1,5 +1,7 @@
 """The options of a diagram: their values, and which can be combined. Loads neither a backend nor matplotlib."""
 
+import inspect
+
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.synonyms import find_keyword
@@ -9,8 +11,6 @@ STYLES = ("boxes", "volumes")
 THEME_NAMES = ("light", "dark")
 RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words
 DEFAULT_RANKDIRS = {"stages": "LR", "blocks": "TB", "layers": "TB"}  # by level of detail
-
-BUILD_DEFAULTS = {"input_shape": None, "classes": None, "width": 1.0, "stem": "auto", "aux": False}  # of zoo.diagram
 
 
 def check_diagram_options(**options):
@@ -25,15 +25,17 @@ def check_diagram_options(**options):
         raise UserError("volumes are drawn from left to right; omit rankdir=..., or use style='boxes'")
 
 
-def refuse_build_arguments(arguments, options):
+def refuse_build_arguments(function, arguments, options):
     """Raise UserError for the first argument of `zoo.build` that is given with a keras.Model, or for an unknown option.
 
-    arguments: {name: value} of all in BUILD_DEFAULTS. options: {name: value} of the other keywords.
+    function: `zoo.diagram`. arguments: {name: value} of those that it has from `zoo.build`. options: {name: value} of
+    the keywords that it does not have.
     """
+    parameters = inspect.signature(function).parameters
     for name, value in arguments.items():
-        if value != BUILD_DEFAULTS[name]:
+        if value != parameters[name].default:
             raise UserError(f"{name}={value!r} is only for a model's name; a keras.Model is already built: omit it")
-    valid_names = ("to_file", "detail", "theme", "rankdir", "style")
+    valid_names = [name for name in parameters if name not in (*arguments, "source", "options")]
     synonyms = {name: value for name, value in options.items() if find_keyword(name, valid_names)}
     check_keywords("zoo.diagram", synonyms, valid_names)
     if options:
