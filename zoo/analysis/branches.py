@@ -25,19 +25,19 @@ def find_main_names(modules):
     return main_names
 
 
-def merge_side_branches(modules):
+def merge_other_branches(modules):
     """Return the modules with each branch beside the main one as a single module, called like its last module.
 
     They come last. Auxiliary classifiers, which have a loss weight, are single modules already.
     """
     main_names = find_main_names(modules)
-    side_modules = [module for module in modules if module.name not in main_names and module.loss_weight is None]
+    other_modules = [module for module in modules if module.name not in main_names and module.loss_weight is None]
     branches = []
-    for module in side_modules:
+    for module in other_modules:
         connected = [branch for branch in branches if any(other.name in module.inputs for other in branch)]
         branches = [branch for branch in branches if branch not in connected]
         branches.append([*(other for branch in connected for other in branch), module])
-    return [*(module for module in modules if module not in side_modules), *map(_merge_modules, branches)]
+    return [*(module for module in modules if module not in other_modules), *map(_merge_modules, branches)]
 
 
 def _merge_modules(modules):

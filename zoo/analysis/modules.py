@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from zoo.analysis.branches import merge_side_branches, sum_counts
+from zoo.analysis.branches import merge_other_branches, sum_counts
 
 # The module name in a layer name; conv2_block1_out belongs to conv2_block1 too
 MODULE_NAME_PATTERN = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")
@@ -222,7 +222,7 @@ def group_modules(fused_layers, aux_loss_weights=None):
                                           if module_names[source] != name)),
                       (aux_loss_weights or {}).get(name))
                for name, group in named_groups]
-    return merge_side_branches(modules)
+    return merge_other_branches(modules)
 
 
 def _group_by_module(fused_layers):

@@ -10,8 +10,8 @@ import numpy as np
 from zoo.data import checks
 from zoo.data.array_pickle import read_object_array
 from zoo.data.formats import NPZ_ERRORS, check_labels, read_npz_arrays, read_npz_sizes
-from zoo.data.vocabulary import FIRST_WORD, Vocabulary, encode_ranks
 from zoo.data.npy import read_npy_header
+from zoo.data.vocabulary import FIRST_WORD, Vocabulary, encode_ranks
 from zoo.errors import UserError
 from zoo.utils.io import read_json
 

@@ -6,7 +6,7 @@ from zoo.diagrams.theme import FONT_SIZE, format_costs
 from zoo.plots.text_layout import estimate_text_width, truncate_text
 from zoo.utils.text import format_shape
 
-BOX_PADDING = 8.0  # beside the text of a box, both sides together
+BOX_PADDING = 8.0  # left and right of the text of a box, together
 BOX_WIDTH = MAX_LINE_WIDTH + BOX_PADDING
 BOX_HEIGHT, THIN_HEIGHT = 30.0, 16.0  # of a module, and of one without parameters
 BOX_TITLE_SIZE = 10.0

@@ -5,6 +5,7 @@ from keras import layers, ops
 
 RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # classes; a model with one takes raw pixels
 
+
 @keras.saving.register_keras_serializable("zoo")
 class PixelScaling(layers.Layer):
     """Compute x * scale + offset per channel: (n, height, width, channels) in [0, 255] -> float32.

@@ -38,8 +38,8 @@ def find_run_dataset(run, config, data_dir=None):
     if info.get("kind") == "arrays":
         plural = run_files.get_run_modality(config).plural
         raise UserError(f"{run} was trained on arrays, which are not saved in it; pass them again: "
-                        f"resume(dataset=...), or evaluate(zoo.load_data(({plural}, labels))), which splits off the "
-                        f"same test {plural}")
+                        f"resume(dataset=...), or evaluate(zoo.load_data(({plural}, labels), ...)), with the same "
+                        "arguments as in training")
     if info.get("kind") == "npz":
         path = Path(info.get("source") or "")
         if data_dir is not None:  # the file, or the folder that contains it
