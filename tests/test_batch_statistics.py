@@ -213,11 +213,8 @@ def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp
     assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last
 
 
-def test_the_measurement_takes_3_percent_of_an_epoch_and_the_page_has_the_table():
+def test_the_measurement_takes_at_most_3_percent_of_an_epoch():
     benchmark = module_at(ROOT / "benchmarks" / "batch_statistics.py")
     rows = benchmark.csv_rows.read_rows(benchmark.CSV_PATH)
     assert [row["model"] for row in rows] == [*benchmark.MODELS]
     assert all(float(row["share"]) <= 0.03 for row in rows)
-    table = "\n".join(benchmark.format_markdown_table())
-    assert f"<!-- python benchmarks/batch_statistics.py --table -->\n{table}\n<!-- end -->" in (
-        ROOT / "docs" / "speed.md").read_text(encoding="utf-8")

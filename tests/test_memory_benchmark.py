@@ -20,12 +20,6 @@ def test_the_estimates_in_the_file_are_current(benchmark):
         assert estimate == float(row["estimated_mib"]), benchmark.get_row_key(row)
 
 
-def test_the_page_has_the_table(benchmark):
-    """python benchmarks/memory.py --table prints it."""
-    page = (BENCHMARKS.parent / "docs" / "memory.md").read_text(encoding="utf-8")
-    assert f"<!-- python benchmarks/memory.py --table -->\n{benchmark.format_markdown_table()}\n<!-- end -->" in page
-
-
 def test_every_case_was_measured(benchmark):
     assert [benchmark.get_row_key(row)
             for row in benchmark.read_rows()] == [(*case[:3], case[5]) for case in benchmark.list_cases(())]

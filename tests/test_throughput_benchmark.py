@@ -1,4 +1,4 @@
-"""The throughput tables are those of benchmarks/throughput.csv, which has a row for every case."""
+"""benchmarks/throughput.csv has a row for every case."""
 
 from pathlib import Path
 
@@ -16,16 +16,6 @@ def benchmark():
 @pytest.fixture(scope="module")
 def tables():
     return module_at(BENCHMARKS / "throughput_tables.py")
-
-
-@pytest.mark.parametrize("page, flag, lines", [
-    ("docs/speed.md", "--table", lambda tables, rows: [*tables.format_markdown_table(rows), "",
-                                                      *tables.format_startup_table(rows)]),
-    ("README.md", "--readme", lambda tables, rows: tables.format_readme_table(rows))])
-def test_the_pages_have_the_tables(benchmark, tables, page, flag, lines):
-    text = (BENCHMARKS.parent / page).read_text(encoding="utf-8")
-    table = "\n".join(lines(tables, benchmark.read_medians()))
-    assert f"<!-- python benchmarks/throughput.py {flag} -->\n{table}\n<!-- end -->" in text
 
 
 def test_every_case_was_measured(benchmark):
