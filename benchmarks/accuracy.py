@@ -161,10 +161,12 @@ def format_markdown_table(rows):
     groups, order = {}, [*registry.MODELS]
     for row in sorted(rows, key=lambda row: order.index(row["model"])):
         command = row["command"].rpartition(" --seed ")[0]
-        groups.setdefault((row["model"], float(row["width"]), command, row["cpu"]), []).append(row)
+        cpu = f"1 core of {row['cpu']}" if row["device"] == "CPU, 1 core" else row["cpu"]
+        groups.setdefault((row["model"], float(row["width"]), command, cpu), []).append(row)
     lines = ["| model | parameters | dataset | recipe | epochs | test accuracy (%) | runs | minutes per run | CPU |",
              "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    for (model, width, _, cpu), runs in groups.items():
+    for (model, width, command, cpu), runs in groups.items():
+        model += ", small preset" if "--preset small" in command else ""
         model += f", width {width:g}" if width != 1 else ""
         accuracies = [100 * float(run["test_accuracy_best"]) for run in runs]
         std = f" ± {statistics.stdev(accuracies):.2f}" if len(runs) > 1 else ""

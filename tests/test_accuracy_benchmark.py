@@ -44,7 +44,7 @@ def plot():
 
 def make_row(model, command="--preset small", **other):
     return {"model": model, "width": 0.5, "parameters": 500_000, "multiply_adds": 20_000_000, "dataset": "cifar10",
-            "test_accuracy_best": 0.85, "command": f"python -m zoo.train {model} {command}", **other}
+            "test_accuracy_best": 0.85, "command": f"python -m zoo.train {model} {command} --seed 0", **other}
 
 
 # --------------------------------------------------------------------------------------------------------------- rows
@@ -65,11 +65,13 @@ def test_multiply_adds_are_those_of_the_run(benchmark):
     assert benchmark.count_multiply_adds(registry.serialize_model_config(model_config)) == description["multiply_adds"]
 
 
-def test_the_table_has_the_width(benchmark):
-    common = {"recipe": "modern", "epochs": 20, "seconds": 60, "cpu": "a CPU"}
-    rows = [make_row("nin", width="0.1875", **common), make_row("nin", width="1.0", **common)]
-    cells = [line.split(" | ")[0] for line in benchmark.format_markdown_table(rows)[2:]]
-    assert cells == ["| nin, width 0.1875", "| nin"]
+def test_the_table_has_presets_widths_and_cores(benchmark):
+    common = {"recipe": "modern", "epochs": 20, "seconds": 60, "cpu": "2 x CPU", "device": "CPU, 2 cores"}
+    rows = [make_row("nin", **common, width="0.1875"), make_row("nin", "--epochs 20", **common, width="0.5"),
+            make_row("nin", "", **common | {"device": "CPU, 1 core"}, width="1.0")]
+    cells = [line.strip("| ").split(" | ") for line in benchmark.format_markdown_table(rows)[2:]]
+    assert [(row[0], row[-1]) for row in cells] == [
+        ("nin, small preset, width 0.1875", "2 x CPU"), ("nin, width 0.5", "2 x CPU"), ("nin", "1 core of 2 x CPU")]
 
 
 # ----------------------------------------------------------------------------------------------------------- training
