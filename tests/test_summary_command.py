@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import check_text
+from helpers import check_message, check_text
 
 import zoo
 from zoo import registry
-from zoo.cli import common, summary
+from zoo.cli import common, diagram, summary
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -207,6 +207,15 @@ def test_invalid_arguments_get_one_line_before_anything_is_loaded():
     for error, (_, pins) in zip(errors, INVALID_ARGUMENTS, strict=True):
         assert error.startswith("error: ")
         check_text(error, *pins)
+
+
+@pytest.mark.parametrize("command", [summary, diagram])
+def test_a_run_is_told_where_its_drawings_are(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "run.json").write_text("{}")
+    assert command.main(["mine"]) == 2
+    check_message(capsys.readouterr().err, "mine", "architecture.svg", "zoo.load('mine')")
 
 
 def test_an_unknown_backend(monkeypatch):

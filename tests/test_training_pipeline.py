@@ -353,8 +353,9 @@ def test_mlflow_gets_the_columns_of_the_history(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_experiment("mine")
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", log="mlflow")
-    (logged,) = mlflow.search_runs(experiment_names=["zoo"], output_format="list")
+    (logged,) = mlflow.search_runs(experiment_names=["mine"], output_format="list")
     assert (logged.info.run_name, logged.info.status) == ("a", "FINISHED")
     assert logged.data.metrics["val_accuracy"] == pytest.approx(run.history["val_accuracy"][-1])
     assert logged.data.params["learning_rate"] == "0.05" and mlflow.active_run() is None
@@ -372,7 +373,7 @@ def test_mlflow_does_not_go_on_with_the_run_of_a_failed_training(tmp_path, monke
         zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", log="mlflow",
                 callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=fail)])
     assert mlflow.active_run() is None
-    (logged,) = mlflow.search_runs(experiment_names=["zoo"], output_format="list")
+    (logged,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
     assert (logged.info.run_name, logged.info.status) == ("a", "FAILED")
 
 

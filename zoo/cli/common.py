@@ -203,13 +203,21 @@ def parse_preset(arguments, model_info):
     return preset
 
 
+def get_named_model_info(name):
+    """Return the ModelInfo of the model `name`; UserError, with where its drawings are, for a run."""
+    if name not in registry.MODELS and os.path.isfile(os.path.join(name, "run.json")):
+        raise UserError(f"{name} is a run; give the name of a model. The diagram of a run is plots/architecture.svg in "
+                        f"its folder, and from Python zoo.diagram(zoo.load({name!r})) draws others")
+    return registry.get_model_info(name)
+
+
 def parse_model_config(name, arguments, base=None, stem=None):
     """Return the ModelConfig of the model `name` with the options of `add_model_options`.
 
     base: ModelConfig whose values are the defaults of these options; default: that of --preset, or the paper's.
     stem: default: that of --stem.
     """
-    model_info = registry.get_model_info(name)
+    model_info = get_named_model_info(name)
     if parse_preset(arguments, model_info):
         base = pretrained.resolve_preset_config(model_info, arguments.preset)
     base = base or registry.resolve_model_config(model_info.name)

@@ -86,7 +86,7 @@ def execute_diagram(argv):
         raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see python -m zoo diagram "
                         "--help")
     for name in arguments.networks:
-        registry.get_model_info(name)
+        common.get_named_model_info(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
         raise UserError("zoo diagram takes one model, or two with --compare; got "
                         f"{' '.join(arguments.networks)}")

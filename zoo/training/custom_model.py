@@ -56,7 +56,7 @@ def check_custom_model(model):
     if keras.backend.backend() == "tensorflow":
         for layer in iter_layers(model):
             if not TENSORFLOW_NAME.fullmatch(layer.name):
-                raise UserError(f"the name of the layer {layer.name!r} is invalid in TensorFlow; use letters of English, "
+                raise UserError(f"the layer name {layer.name!r} is invalid in TensorFlow; use letters of English, "
                                 "digits, '_', '-' and '.'")
     [(path, count)] = Counter(weight.path for weight in model.weights).most_common(1) or [("", 0)]
     if count > 1:  # checkpoints have the weights by their paths

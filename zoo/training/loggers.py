@@ -6,6 +6,7 @@ TensorBoard and Weights & Biases have callbacks for Keras, MLflow is called dire
 
 import contextlib
 import hashlib
+import os
 from importlib.util import find_spec
 
 from zoo.errors import UserError, unknown_name_error
@@ -74,7 +75,8 @@ def make_wandb_callbacks(run, config, stack):
 
     if not wandb.run:
         run_id = hashlib.sha256(str(run.resolve()).encode()).hexdigest()[:16]
-        active = wandb.init(project="zoo", name=get_logged_name(run), id=run_id, resume="allow", dir=run, config=config)
+        active = wandb.init(project=os.environ.get("WANDB_PROJECT") or "zoo", name=get_logged_name(run), id=run_id,
+                            resume="allow", dir=run, config=config)
         stack.push(lambda error_type, *_: active.finish(exit_code=int(error_type is not None)))
     return [WandbMetricsLogger()]
 
@@ -89,8 +91,7 @@ def make_mlflow_callbacks(run, config, stack):
 
     active = mlflow.active_run()
     if active is None:
-        mlflow.set_experiment("zoo")
-        active = mlflow.start_run(run_name=get_logged_name(run))
+        active = mlflow.start_run(run_name=get_logged_name(run))  # in the user's experiment, or MLflow's default
         stack.push(lambda error_type, *_: mlflow.end_run("FAILED" if error_type else "FINISHED"))
     run_id = active.info.run_id
     client = mlflow.MlflowClient()
