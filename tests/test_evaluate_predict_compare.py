@@ -368,6 +368,8 @@ FINETUNING = {"weights": "imagenet", "head_layers": [], "pooling": "avg", "featu
     ("finetuning", FINETUNING, {**FINETUNING, "scale": [1 / 127.5], "offset": [-1.0]}, "preprocessing"),
     ("dataset", {"name": "digits", "class_names": ["0", "1"], "mean": [0.5]},
      {"name": "digits", "class_names": ["0", "1"], "mean": [0.1]}, None),
+    ("dataset", {"name": "arrays", "class_names": ["0", "1"], "fingerprint": "0123456789"},
+     {"name": "arrays", "class_names": ["0", "1"], "fingerprint": "abcdefghij"}, "data"),
     ("a later setting", 1, 2, None)])
 def test_runs_that_differ_in_more_than_the_seed_are_not_averaged(make_run, tmp_path, entry, one, other, column):
     runs = [make_run("a", (0.9, 0.9), 0), make_run("b", (0.8, 0.8), 1), make_run("c", (0.7, 0.7), 2)]

@@ -20,6 +20,7 @@ SCALING_FIELDS = ("scale", "offset", "channel_order")  # of run.json's finetunin
 FINETUNING_FIELDS = (*(field.name for field in dataclasses.fields(FineTuneConfig) if field.name not in SCALING_FIELDS),
                      "preprocessing")
 OWN_MODEL_FIELDS = ("custom", "rescale", "digest")  # of the model_config of a user's own model
+FINGERPRINT_DIGITS = 8  # shown of the fingerprint of a folder's, a file's or arrays' data
 MISSING_CELL = "-"  # unknown, or not available yet
 
 
@@ -47,6 +48,8 @@ def get_config_fields(run):
     config = run.config
     fields = {key: config[key] for key in ("seed", "limit", "backend", "device", "deterministic", "precision")
               if key in config}
+    fingerprint = config["dataset"].get("fingerprint")
+    fields["data"] = None if fingerprint is None else str(fingerprint)[:FINGERPRINT_DIGITS]
     for section, excluded in (("model_config", ("name", "classes")), ("recipe", ()), ("finetuning", SCALING_FIELDS)):
         if isinstance(config.get(section), dict):
             fields |= {key: value for key, value in config[section].items() if key not in excluded}
