@@ -1,6 +1,6 @@
 """Pack the best weights of a small preset's run into the file that comes with zoo, zoo/weights/MODEL-DATASET.npz.
 
-    python benchmarks/packing.py runs/accuracy/resnet18-preset-small-cifar10-seed-0 --data-dir data
+    python benchmarks/packing.py runs/accuracy/resnet18-preset-small-cifar10-epochs-12-seed-0 --data-dir data
 
 The file is written only if the packed weights, loaded as bundled weights are, reach the run's test accuracy.
 """

@@ -33,8 +33,8 @@ def folder(tmp_path_factory):
     ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
      "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, "
      "selftest, summary, train, visualize)"),
-    ("train resnet43", 2, "unknown network 'resnet43'; did you mean 'resnet44'?"),
-    ("train transformer", 2, f"unknown network 'transformer'; available: {MODELS}"),
+    ("train resnet43", 2, "unknown model 'resnet43'; did you mean 'resnet44'?"),
+    ("train transformer", 2, f"unknown model 'transformer'; available: {MODELS}"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, imdb, mnist); there is no folder, .npz or .csv file 'cifar11' either"),
     ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
     ("export runs/mine --format onx", 2, "unknown format 'onx'; did you mean 'onnx'? (available: keras, litert, "
      "onnx, saved_model, weights)"),
     # values that make no sense
-    ("train lenet5 --epochs 0", 2, "epochs must be a whole number from 1 to 1,000,000; got 0"),
+    ("train lenet5 --epochs 0", 2, "epochs must be an integer from 1 to 1,000,000; got 0"),
     ("train lenet5 --lr fast", 2, "--lr must be a number; got 'fast'"),
     ("summary vgg16 --image-size 8", 2, "vgg16 requires images of at least 16 pixels in height and width; got 8x8; "
      "enlarge the images"),

@@ -38,8 +38,8 @@ def unknown_name_error(kind, name, valid_names):
 
     A long list is left out beside a suggestion.
 
-    >>> raise unknown_name_error("network", "resnet43", ["resnet34", "vgg16"])
-    UserError: unknown network 'resnet43'; did you mean 'resnet34'? (available: resnet34, vgg16)
+    >>> raise unknown_name_error("model", "resnet43", ["resnet34", "vgg16"])
+    UserError: unknown model 'resnet43'; did you mean 'resnet34'? (available: resnet34, vgg16)
     """
     valid_names = sorted(valid_names)
     matches = difflib.get_close_matches(str(name).lower(), valid_names, n=1)

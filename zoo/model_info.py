@@ -26,9 +26,9 @@ class Paper:
 
 @dataclass(frozen=True)
 class Preset:
-    """A reduced model that two CPU cores can train in minutes, at 32x32x3 or, for MNIST, at 28x28x1.
+    """A reduced model that suits two CPU cores, at 32x32x3 or, for MNIST, at 28x28x1.
 
-    About 10 to 40 million multiply-adds per image, unless the full model has fewer, and at most about 1.2 million
+    About 8 to 41 million multiply-adds per image, unless the full model has fewer, and at most about 1.4 million
     parameters.
     """
 

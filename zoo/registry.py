@@ -37,7 +37,7 @@ class ModelConfig:
 def get_model_info(name):
     """Return the ModelInfo of the model `name`; UserError with the closest name if there is none."""
     if not isinstance(name, str) or name not in MODELS:
-        raise unknown_name_error("network", name, MODELS)
+        raise unknown_name_error("model", name, MODELS)
     return MODELS[name]
 
 

@@ -1,4 +1,4 @@
-"""A look into runs on texts: the n-grams that fire each filter most, in the run's texts and in one text."""
+"""A look into runs on texts: the n-grams that activate each filter most, in the run's texts and in one text."""
 
 import json
 import shutil

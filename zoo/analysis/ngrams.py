@@ -1,4 +1,4 @@
-"""Which n-grams fire each filter of a text model most: a filter over n tokens responds to every n-gram of a text."""
+"""Which n-grams activate each filter of a text model most: a filter over n tokens responds to each n-gram of a text."""
 
 from dataclasses import dataclass
 

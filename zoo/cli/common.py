@@ -185,8 +185,8 @@ def add_architecture(parser, default_width):
 def add_preset(parser):
     """Add --preset; see `parse_preset`."""
     parser.add_argument("--preset", metavar="small",
-                        help="named size of the model; small: narrow enough to be trained on two CPU cores in "
-                             "minutes; default: the paper's size")
+                        help="named size of the model; small: narrow enough to be trained on two CPU cores; "
+                             "default: the paper's size")
 
 
 def parse_preset(arguments, model_info):

@@ -27,7 +27,8 @@ def build_parser():
                       help="labeled images, or texts, to evaluate on in place of the run's own; FOLDER: all images of "
                            "a folder with a folder for each class, or those of --split if it has train, val and test "
                            "folders; FILE.npz and NAME (of a dataset, such as cifar10 or imdb): those of --split; "
-                           "FILE.csv: all of its texts; classes are matched by name, in an .npz file by index; "
+                           "FILE.csv: all of its texts, or those of --split if it has a column split; classes are "
+                           "matched by name, in an .npz file by index; "
                            "default: the run's own data")
     data.add_argument("--split", metavar="|".join(SPLITS), default="test",
                       help="part of the data to evaluate on; default: test")

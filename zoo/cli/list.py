@@ -1,4 +1,4 @@
-"""python -m zoo list: list the networks, their papers, input sizes and pretrained weights."""
+"""python -m zoo list: list the models, their papers, input sizes and pretrained weights."""
 
 import json
 
@@ -11,7 +11,7 @@ from zoo.weights.pretrained import list_weights_names
 
 def build_parser():
     parser = common.Parser(prog="python -m zoo list",
-                           description="List the networks with their papers, input sizes, numbers of parameters and "
+                           description="List the models with their papers, input sizes, numbers of parameters and "
                                        "available pretrained weights.",
                            examples=("", "--json", "--markdown"))
     output_format = parser.add_mutually_exclusive_group()

@@ -47,7 +47,7 @@ def build_parser():
                         help="number format of the computation; default: float32")
     device.add_argument("--seed", metavar="N", default="0",
                         help="random seed of the initial weights and the order of the images; default: 0")
-    train_args.add_recipe(parser, run_config_factory.FIELDS_OF_TRAINING)
+    train_args.add_recipe(parser, "modern", run_config_factory.FIELDS_OF_TRAINING)
     return parser
 
 

@@ -32,18 +32,17 @@ class RecipeFlag(argparse.Action):
         setattr(namespace, self.dest, (flag, text))
 
 
-def add_recipe(parser, exclude=()):
+def add_recipe(parser, default, exclude=()):
     """Add a group of flags: --recipe, one for each recipe field that is not in `exclude`, and --set.
 
-    See `parse_recipe_fields`.
+    default: how the default of --recipe is chosen, for its help. See `parse_recipe_fields`.
     """
     group = parser.add_argument_group("recipe", "how the model is trained; each flag overrides a field of the "
                                               "recipe, whose value is the default (python -m zoo recipes shows it)")
     group.add_argument("--recipe", metavar="|".join(recipes.RECIPE_NAMES),
                        help="set of defaults for the fields below; modern: today's usual choices; paper: those of the "
                             "authors; notes: those of lecture notes of 2016 to 2018, with Adadelta; finetune: for a "
-                            "new head on pretrained weights, with Adam; default: finetune with --weights, or else "
-                            "modern")
+                            f"new head on pretrained weights, with Adam; default: {default}")
     for name, field in recipe.RECIPE_FIELDS.items():
         if name not in exclude:
             group.add_argument(*get_recipe_flags(name), dest=name, action=RecipeFlag, metavar=format_metavar(field),

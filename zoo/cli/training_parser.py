@@ -32,7 +32,7 @@ def build_training_parser(prog, description, examples, weights, dataset):
                              "(that of the modern recipe is cosine, which ends at 0)")
     add_model(parser.add_argument_group("model"), weights)
     add_data(parser.add_argument_group("data"), dataset)
-    train_args.add_recipe(parser)
+    train_args.add_recipe(parser, "finetune with --weights, or else modern")
     add_device(parser.add_argument_group("device"))
     add_output(parser.add_argument_group("output"))
     return parser

@@ -188,7 +188,7 @@ def find_modality(name):
 
 
 def show_text_run(arguments):
-    """Write the page of a run on texts: the n-grams that fire each filter most, and the prediction for the text."""
+    """Write the page of a run on texts: the n-grams that activate each filter most, and the prediction for the text."""
     name, path = arguments.network, expand_user(arguments.network)
     for flag, value in (("--plot", arguments.plot), ("--layers", arguments.layers), ("--num-maps", arguments.num_maps),
                         ("--target-classes", arguments.target_classes)):

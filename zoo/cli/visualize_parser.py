@@ -29,7 +29,7 @@ def build_parser():
                              "given")
     parser.add_argument("--image", "--text", metavar="FILE", required=True, dest="image",
                         help="image file of any size and common format; for a run on texts a UTF-8 text file, for "
-                             "which the page shows the n-grams that fire each filter most; required")
+                             "which the page shows the n-grams that activate each filter most; required")
     content = parser.add_argument_group("content and output")
     content.add_argument("--plot", metavar="|".join(PLOT_DESCRIPTIONS),
                          help="write only this figure, see below; default: an HTML page with all of them")

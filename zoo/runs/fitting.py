@@ -124,20 +124,20 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
         limit: None, or the maximum number of images in each of train, validation and test.
         label_mode: label set of cifar100: "fine" (100 classes) or "coarse" (20 superclasses).
         data_dir: the folder with a named dataset's files; default: ZOO_DATA, Keras's cache, or a download.
-        image_size: size to which a folder's images are resized, an int or (height, width) in pixels; default: 32x32
-            where the model has a small stem, else the paper's size.
+        image_size: size to which a folder's images are resized, an int or (height, width) in pixels; default: that of
+            the weights; without them 32x32 where the model has a small stem, else the paper's size.
         validation_data, test_data: pairs of arrays, where `dataset` is one; default: split off from it.
         class_names: class names for arrays, a list; default: the labels.
         labels_from, invalid_images: for a folder, as for `zoo.load_data`.
         sequence_length: for texts, the length in tokens to which they are padded or truncated; default: 100, and for
             arrays of token ids theirs.
-        preset: None, or "small": a width that trains in minutes on two CPU cores.
+        preset: None, or "small": a width that suits two CPU cores (docs/training.md).
         width: multiplier for all hidden widths; default: 1, or the preset's.
         stem: "auto", "paper" or "small", as for `zoo.build`.
         gpu: the index of a GPU as numbered by nvidia-smi, a list of several, "all", "auto" or "none"; default: as
             selected before in this process, or else the first one, or the CPU. It is selected before Keras is imported;
             afterwards any other choice is an error.
-        backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or tensorflow.
+        backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or that of keras.json, or tensorflow.
         precision: "float32", "bfloat16" or "float16". Your own model keeps that of the dtype policy it was built with.
         deterministic: use deterministic GPU operations; CPU runs are always deterministic. Like `gpu`, it is selected
             before Keras is imported.

@@ -197,7 +197,7 @@ class Run:
         Returns:
             An `Inspection`, whose methods return matplotlib Figures: prediction(), features(), filters(),
             gradcam(), saliency(), occlusion() and hypercolumn(); report("look.html") writes all of them as one page.
-            For a run on texts a `TextInspection`: prediction(), ngrams(), the n-grams that fire each filter most,
+            For a run on texts a `TextInspection`: prediction(), ngrams(), the n-grams that activate each filter most,
             text_ngrams() and report("look.html").
 
         Raises:

@@ -15,7 +15,8 @@ def set_device(gpu=None, backend=None):
     Args:
         gpu: as for `zoo.fit`: an index or a UUID, a list of them, "all", "auto" or "none" (the CPU); None selects only
             the backend.
-        backend: "tensorflow", "jax" or "torch"; None: KERAS_BACKEND, or tensorflow.
+        backend: "tensorflow", "jax" or "torch"; None: KERAS_BACKEND, or that of keras.json,
+            or tensorflow.
 
     Raises:
         zoo.errors.UserError: Keras was already imported with another selection, or the GPU or backend is not found.

@@ -1,4 +1,4 @@
-"""`Run.inspect` for texts: which n-grams fire each filter most, in one text and in those of a run. Loads Keras."""
+"""`Run.inspect` for texts: which n-grams activate each filter most, in one text and in those of a run. Loads Keras."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ DEFAULT_COUNT = 5  # n-grams of each filter
 
 
 class TextInspection:
-    """A look into a model for texts: its prediction for one text, and the n-grams that fire its filters most.
+    """A look into a model for texts: its prediction for one text, and the n-grams that activate its filters most.
 
     Args:
         model: keras.Model from token ids (n, length) int32 to probabilities.
@@ -60,7 +60,7 @@ class TextInspection:
         return self._find_ngrams(self._tokens, check_positive_integer("count", count))
 
     def text_ngrams(self):
-        """Return {layer: for each filter [(words, response)]}: the n-gram of the text that fires it most, or []."""
+        """Return {layer: for each filter [(words, response)]}: the n-gram of the text that activates it most, or []."""
         return self._find_ngrams(self._prepared.tokens[None], 1)
 
     def __repr__(self):

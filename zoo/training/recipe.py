@@ -143,12 +143,12 @@ def check_recipe(recipe):
 def check_field_limits(name, value, min_value, includes_min, max_value, includes_max):
     """Raise UserError unless `value` is between `min_value` and `max_value`."""
     if name in INTEGER_FIELDS and isinstance(value, float):
-        raise UserError(f"{name} must be a whole number; got {value}")
+        raise UserError(f"{name} must be an integer; got {value}")
     is_above_min = value > min_value or (includes_min and value == min_value)
     if is_above_min and (value < max_value or (includes_max and value == max_value)):
         return
     if name in INTEGER_FIELDS:
-        raise UserError(f"{name} must be a whole number from {min_value} to {max_value:,}; got {value}")
+        raise UserError(f"{name} must be an integer from {min_value} to {max_value:,}; got {value}")
     low = f"{min_value} or more" if includes_min else f"more than {min_value}"
     high = f"and at most {max_value:,}" if includes_max else f"and less than {max_value}"
     raise UserError(f"{name} must be {low}, {high}; got {value}")
@@ -196,8 +196,8 @@ def resolve_aux_loss_weights(recipe, model_info):
     requested = parse_named_values("aux_loss_weights", recipe.aux_loss_weights)
     unknown = [name for name in requested if name and name not in model_info.aux_loss_weights]
     if requested and not model_info.aux_loss_weights:
-        raise UserError(f"{model_info.name} has no auxiliary classifiers; leave it empty: "
-                        "aux_loss_weights=''")
+        raise UserError(f"{model_info.name} has no auxiliary classifiers; omit "
+                        "aux_loss_weights=...")
     if unknown:
         raise UserError(f"{model_info.name} has no auxiliary classifier {unknown[0]!r}; choose from: "
                         f"{', '.join(model_info.aux_loss_weights)}")

@@ -114,7 +114,7 @@ def _check_images(path, images):
 
 def _check_labels(path, labels, count, classes):
     if labels.dtype.kind not in "iu" or labels.shape != (count,) or not count:
-        raise make_damaged_file_error(path, "labels must be one whole number per image, not "
+        raise make_damaged_file_error(path, "labels must be one integer per image, not "
                                       f"{labels.dtype} {labels.shape}")
     if labels.min() < 0 or labels.max() >= classes:
         raise make_damaged_file_error(path, f"its labels range from {labels.min()} to {labels.max()}, but there are "

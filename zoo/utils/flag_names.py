@@ -8,12 +8,12 @@ import re
 import shlex
 
 # Arguments of the API that are flags with the same name, such as data_dir and --data-dir
-KEYWORDS = ("aux", "backend", "batch_size", "checkpoint_minutes", "class_weight", "data", "data_dir", "dataset",
-            "detail", "deterministic", "feature_layer", "freeze", "gpu", "head_epochs", "head_layers", "host_index",
-            "hosts", "image_size", "initializer", "invalid_images", "label_mode", "labels_from", "layers", "limit",
-            "log", "max_seconds", "name", "output", "output_dir", "pooling", "precision", "preprocessing", "preset",
-            "rankdir", "recipe", "seed", "sequence_length", "split", "stem", "strategy", "style", "two_stage",
-            "weights", "width")
+KEYWORDS = ("aux", "aux_loss_weights", "backend", "batch_size", "checkpoint_minutes", "class_weight", "data",
+            "data_dir", "dataset", "detail", "deterministic", "feature_layer", "freeze", "gpu", "head_epochs",
+            "head_layers", "host_index", "hosts", "image_size", "initializer", "invalid_images", "label_mode",
+            "labels_from", "layers", "limit", "log", "max_seconds", "milestones", "name", "output", "output_dir",
+            "pooling", "precision", "preprocessing", "preset", "rankdir", "recipe", "seed", "sequence_length", "split",
+            "stem", "strategy", "style", "two_stage", "weights", "width")
 RENAMED_KEYWORDS = {"learning_rate": "--lr", "backbone_learning_rate": "--backbone-lr"}
 MODEL_OPTIONS = ("batch_norm", "scale", "v1_5")  # --model-option NAME=VALUE
 
