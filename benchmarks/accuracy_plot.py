@@ -13,11 +13,11 @@ from zoo.diagrams import save
 from zoo.diagrams.scene import Box, Line, Scene, Text
 from zoo.plots.font_metrics import measure_text_width
 
-WIDTH, HEIGHT = 800, 560  # points
-LEFT, TOP, RIGHT, BOTTOM = 62, 92, 782, 508  # edges of the axes, points
+WIDTH, HEIGHT = 800, 640  # points
+LEFT, TOP, RIGHT, BOTTOM = 62, 92, 782, 588  # edges of the axes, points
 TEXT_COLOR, MUTED_COLOR, GRID_COLOR = "#222222", "#666666", "#e4e4e4"
 FONT_SIZE = 11  # points
-AREA_PER_PARAMETER = 1.4e-3  # square points per parameter
+AREA_PER_PARAMETER = 0.8e-3  # square points per parameter
 YEAR_COLORS = ((2013, "up to 2013", "#f6d9a8"), (2014, "2014", "#a9dcc0"), (2015, "2015", "#9cc7ec"),
                (2016, "2016", "#c5b3e6"))
 LEGEND_SIZES = (100_000, 300_000, 1_000_000)  # parameters, in the legend
@@ -117,6 +117,13 @@ def is_crossing(one, other):
             and orientation(*other, one[0]) * orientation(*other, one[1]) < 0)
 
 
+def is_crossing_box(line, box):
+    """Return whether a line segment crosses a diagonal of a box."""
+    x_min, y_min, x_max, y_max = box
+    return (is_crossing(line, ((x_min, y_min), (x_max, y_max)))
+            or is_crossing(line, ((x_min, y_max), (x_max, y_min))))
+
+
 def compute_leader(bubble, box):
     """Return the line ((x, y), (x, y)) from a bubble's edge to the nearest point of its label."""
     x, y = min(max(bubble.x, box[0]), box[2]), min(max(bubble.y, box[1]), box[3])
@@ -132,8 +139,8 @@ def measure_gap(bubble, box):
 
 
 def compute_cost(bubble, box, gap, bubbles, others):
-    """Return the cost of a label position: what it covers, its distance, the leader lines that it crosses, and the
-    other bubbles that are as near, which it would seem to name."""
+    """Return the cost of a label position: what it covers, its distance, the leader lines, labels and bubbles
+    that its own leader line crosses, and the other bubbles that are as near, which it would seem to name."""
     area = (box[2] - box[0]) * (box[3] - box[1])
     cost = 0.2 * gap + 50 * (area - compute_overlap(box, (LEFT, TOP, RIGHT, BOTTOM)))
     cost += sum(5 * compute_overlap(box, get_bubble_box(other)) for other in bubbles)
@@ -141,7 +148,11 @@ def compute_cost(bubble, box, gap, bubbles, others):
     own_gap = measure_gap(bubble, box)
     cost += sum(10 for other in bubbles if other is not bubble and measure_gap(other, box) < own_gap + 2)
     leader = compute_leader(bubble, box)
-    cost += sum(200 for other, other_box in others if is_crossing(leader, compute_leader(other, other_box)))
+    cost += sum(100 for other in bubbles if other is not bubble and is_crossing_box(leader, get_bubble_box(other)))
+    for other, other_box in others:
+        other_leader = compute_leader(other, other_box)
+        cost += 200 * is_crossing(leader, other_leader)
+        cost += 200 * (is_crossing_box(leader, other_box) + is_crossing_box(other_leader, box))
     return cost
 
 
@@ -232,8 +243,8 @@ def build_plot_scene(rows):
     items = [Text(LEFT, 24, title, 15, TEXT_COLOR, bold=True, anchor="start"), *draw_legend(),
              *draw_axes((x_min, x_max), (y_min, y_max), x_of, y_of)]
     leaders = [compute_leader(bubble, box) for bubble, box in labels.items()]
-    items += [Line(leader, MUTED_COLOR, 0.8) for leader in leaders if math.dist(*leader) > MIN_LEADER_LENGTH]
     items += [draw_circle(bubble.x, bubble.y, bubble.radius, bubble.fill, bubble.tooltip) for bubble in bubbles]
+    items += [Line(leader, MUTED_COLOR, 0.8) for leader in leaders if math.dist(*leader) > MIN_LEADER_LENGTH]
     items += [Text((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, bubble.name, FONT_SIZE, TEXT_COLOR)
               for bubble, box in labels.items()]
     return Scene(WIDTH, HEIGHT, "#ffffff", items, f"{title}: test accuracy against multiply-adds"), labels
