@@ -108,6 +108,7 @@ def test_class_names():
     assert load_arrays(train_pair()).info.class_names == ("0", "1")
     info = load_arrays(train_pair(), class_names=np.array(["cat", "dog"])).info
     assert info.class_names == ("cat", "dog") and info.classes == 2 and type(info.class_names[0]) is str
+    assert load_arrays(train_pair(), class_names=["cafe\u0301", "tea"]).info.class_names == ("caf\u00e9", "tea")
 
 
 def test_mean_and_std_of_each_channel():
@@ -235,6 +236,8 @@ def test_images_are_indexed_like_an_array():
     ({"train": train_pair(), "class_names": {"dog": 1, "cat": 0}}, ("class_names", "'dog'")),
     ({"train": train_pair(), "class_names": {"dog"}}, ("class_names", "{'dog'}")),
     ({"train": train_pair(), "class_names": [1, 2]}, ("class_names", "[1, 2]")),
+    ({"train": train_pair(), "class_names": 10}, ("class_names", 10)),
+    ({"train": train_pair(), "class_names": ["caf\u00e9", "cafe\u0301"]}, ("class_names", "'caf\u00e9'")),
     ({"train": train_pair(), "validation": (make_images(2, 4, 6, 1), [0, 1])},
      ("validation", "(4, 6, 1)", "(4, 6, 3)")),
     ({"train": train_pair(), "test": (make_images(2, 6, 4, 3), [0, 1])},

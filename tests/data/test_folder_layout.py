@@ -8,7 +8,7 @@ import pytest
 from helpers import check_message, check_text, deny_access
 from PIL import Image
 
-from zoo.data import image_folder, sample_files
+from zoo.data import image_folder, sample_files, split_names
 from zoo.errors import UserError
 from zoo.modality import IMAGE
 
@@ -105,6 +105,60 @@ def test_a_test_class_without_training_images_names_a_similar_one(tmp_path):
     check_text(refusal_message(tmp_path), "'oak'", "'Oak'", tmp_path / "test" / "oak")
 
 
+@pytest.mark.parametrize("split, ending, hint", [
+    ("val", ".heic", "pillow-heif"), ("test", ".zip", ".zip"), ("eval", ".npy", ".npy"), ("Testing", ".npy", ".npy")])
+def test_a_split_without_a_readable_image_is_refused(tmp_path, split, ending, hint):
+    write(tmp_path / "train", ("oak", "pine"), 20)
+    (tmp_path / split / "oak").mkdir(parents=True)
+    (tmp_path / split / "oak" / f"1{ending}").touch()
+    check_text(refusal_message(tmp_path), tmp_path / split, ending, hint)
+
+
+def test_other_folders_without_images_beside_splits_are_noted(tmp_path):
+    for name in ("train", "val", "test"):
+        write(tmp_path / name, ("oak", "pine"), 4)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "1.xml").touch()
+    (tmp_path / "evaluation").mkdir()
+    check_text(" ".join(load(tmp_path).notes), "labels/", "1 .xml", "evaluation/")
+
+
+@pytest.mark.parametrize("linked", [("test",), ("train", "test"), ("test/test",)])
+def test_splits_whose_class_folders_are_links(tmp_path, linked):
+    for name, count in (("train", 20), ("test", 6)):
+        write(tmp_path / "pool" / name, ("oak", "pine"), count)
+    for name in {"train", *linked}:
+        for label in ("oak", "pine"):
+            if name in linked:
+                (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
+                (tmp_path / "data" / name / label).symlink_to(tmp_path / "pool" / name.split("/")[0] / label)
+            else:
+                shutil.copytree(tmp_path / "pool" / name / label, tmp_path / "data" / name / label)
+    assert sizes(load(tmp_path / "data")) == [36, 4, 12]
+
+
+def test_a_class_of_linked_folders_says_that_these_are_not_followed(tmp_path):
+    write(tmp_path / "pool", ("young",), 10)
+    write(tmp_path / "data", ("oak", "elm"), 10)
+    (tmp_path / "data" / "pine").mkdir()
+    (tmp_path / "data" / "pine" / "more").symlink_to(tmp_path / "pool" / "young")
+    check_text(refusal_message(tmp_path / "data"), "'pine'", "pine/more", "link")
+
+
+def test_classes_read_from_subfolders_alone_are_noted(tmp_path):
+    """The layout of the Oxford pets as published: images/*.jpg, annotations/trimaps/*.png."""
+    write(tmp_path, ("images", "annotations/trimaps", "annotations/xmls"), 10)
+    [note, *_] = load(tmp_path).notes
+    check_message(note, "annotations", "trimaps", "xmls")
+    assert "images" not in note.replace("10 images", "")
+
+
+def test_long_folder_names_are_read_fast(tmp_path, alarm):
+    write(tmp_path, ("dataset" * 8 + "x", "data" * 30, "oak"), 4)
+    assert len(load(tmp_path).info.class_names) == 3
+    assert split_names.parse_split_name("dataset" * 4000) is None
+
+
 @pytest.mark.parametrize("held_out", ["val", "test"])
 def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
     write(tmp_path / "train", ("oak", "pine"), 20)
@@ -126,6 +180,10 @@ def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
     ({"first": ("oak", "pine"), "second": ("elm", "oak", "pine")}, (), ("first/", "second/", "oak", "pine")),
     ({"bus": ("cam1", "cam2"), "car": ("cam1", "cam2"), "train": ("cam1", "cam2")}, (), ("train/", "bus/")),
     ({"pets/train": ("cat", "dog"), "pets/test": ("cat", "dog")}, ("sample",), ("pets/", "splits")),
+    ({}, ("trainA", "trainB", "testA", "testB"), ("trainA/", "testA/", "train/A", "test/A")),  # of CycleGAN
+    ({}, ("train_cats", "train_dogs", "val_cats", "val_dogs", "readme"), ("train_cats/", "validation/cats")),
+    ({"train": ("a", "b"), "val": ("a", "b"), "test": ("a", "b"), "evaluation": ("a", "b")}, (),
+     ("evaluation/", "move it out")),
 ])
 def test_ambiguous_layouts_are_refused(tmp_path, folders, images, names):
     for name, classes in folders.items():
@@ -180,6 +238,15 @@ def test_labels_from_file_names_without_train_are_ambiguous_beside_a_split(tmp_p
     for index in range(10):
         Image.new("RGB", (8, 8)).save(tmp_path / f"{('cat', 'dog')[index % 2]}.{index}.png")
     check_text(refusal_message(tmp_path, labels_from="filename"), "test/", "train/")
+
+
+def test_labels_from_file_names_in_both_unicode_forms(tmp_path):
+    for name, label in (("train", "caf\u00e9"), ("test", "cafe\u0301")):
+        write(tmp_path, (name,), 10)
+        for index in range(10):
+            (tmp_path / name / f"{index}.png").rename(tmp_path / name / f"{(label, 'oak')[index % 2]}.{index}.png")
+    dataset = load(tmp_path, labels_from="filename")
+    assert dataset.info.class_names == ("caf\u00e9", "oak") and len(dataset.test) == 10
 
 
 def test_files_of_operating_systems_and_programs_are_skipped(tmp_path):

@@ -9,6 +9,7 @@ from helpers import check_message, make_topic_texts, write_pets, write_topics
 
 import zoo
 from zoo.cli import finetune, recipes, train
+from zoo.data import text_files
 from zoo.data.labeled_texts import load_labeled_texts
 from zoo.data.loading import load_data
 from zoo.data.vocabulary import Vocabulary
@@ -98,6 +99,18 @@ def test_a_csv_file_with_a_column_of_splits(tmp_path, names):
     assert sorted(dataset.test.images[:].tolist()) == [[1, 2, 5], [1, 2, 6]]
     labeled = load_labeled_texts(path, ["0", "1"], 3, Vocabulary(("banana",)), split_name="validation")
     assert labeled.split.images[:].tolist() == [[1, 4, 2]] * 4 and labeled.split_name == "validation"
+
+
+def test_labels_of_a_csv_file_in_both_unicode_forms(tmp_path):
+    rows = [(text, ("caf\u00e9", "cafe\u0301", "tea")[index % 3]) for index, (text, _) in enumerate(make_topic_texts(40))]
+    assert load_data(write_csv(tmp_path / "a.csv", rows)).info.class_names == ("caf\u00e9", "tea")
+
+
+def test_a_csv_file_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_files, "MAX_CSV_BYTES", 100)
+    with pytest.raises(UserError) as error:
+        load_data(write_csv(tmp_path / "a.csv", make_topic_texts(40)))
+    check_message(error.value, tmp_path / "a.csv", "100 bytes")
 
 
 def test_splits_that_the_column_lacks_are_split_off(tmp_path):

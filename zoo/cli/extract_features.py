@@ -71,7 +71,7 @@ class ImageSet:
 
 def load_folder_images(arguments, shape):
     """Return the ImageSet of all images of a folder, sorted by name."""
-    from zoo.data import folder_layout, folder_listing, image_folder
+    from zoo.data import folder_listing, image_folder, split_names
     from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
@@ -79,7 +79,7 @@ def load_folder_images(arguments, shape):
     index = folder_listing.list_samples(expand_user(arguments.dataset), IMAGE, arguments.labels_from)
     index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in index.files]
-    splits = [folder_layout.FOLDER_SPLITS[split_id] for split_id in index.split_ids]
+    splits = [split_names.FOLDER_SPLITS[split_id] for split_id in index.split_ids]
     images = FolderImages(index, shape, white_levels=white_levels)
     return ImageSet(images, index.labels, index.class_names, files, splits, None, (*index.notes, *notes, *images.notes))
 

@@ -1,5 +1,7 @@
 """Labels of arrays of images or texts, and the splits of arrays. No backend is loaded."""
 
+import unicodedata
+
 import numpy as np
 
 from zoo.data import splits
@@ -114,14 +116,16 @@ def check_held_out_labels(labels, plural):
 
 def check_class_names(class_names):
     # a set has no order, and that of a dict need not be the order of its labels
-    names = () if isinstance(class_names, (str, dict, set, frozenset)) else tuple(class_names)
+    is_ordered = hasattr(class_names, "__iter__") and not isinstance(class_names, (str, dict, set, frozenset))
+    names = tuple(class_names) if is_ordered else ()
     if not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"class_names must be a list of names, in the order of the labels, such as ['cat', 'dog']; "
                         f"got {class_names!r}")
+    names = tuple(unicodedata.normalize("NFC", replace_surrogates(name)) for name in names)  # NumPy's str_ becomes str
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise UserError(f"class_names contains the name {duplicate!r} twice; give each class a unique name")
-    return tuple(map(replace_surrogates, names))  # NumPy's str_ is a subclass of str
+    return names
 
 
 def resolve_array_splits(labels, class_names, plural="images"):

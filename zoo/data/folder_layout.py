@@ -6,45 +6,15 @@ readings.
 """
 
 import os
-import re
 
 from zoo.data import image_formats, sample_files
 from zoo.data.sample_files import is_folder, is_junk_file, is_regular_file
+from zoo.data.split_names import (STANDARD_SPLIT_NAMES, parse_split_name, parse_split_word, resolve_split_names,
+                                  split_off_word)
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 
-# The names of split folders, case-insensitive: train, Training, training_set, seg_train, trainset, "test images", ...
-SPLIT_WORDS = {"train": "train", "training": "train", "trainval": "train", "val": "validation", "valid": "validation",
-               "validation": "validation", "validate": "validation", "dev": "validation", "test": "test",
-               "testing": "test", "eval": "eval", "evaluation": "eval", "holdout": "eval"}
-ABBREVIATIONS = {"trn": "train", "tr": "train", "vld": "validation", "tst": "test", "te": "test"}  # languages, too
-COMPOUND_PATTERN = re.compile(r"(?i)(train|hold)[\W_]+(val|out)(?![a-z])")  # train_val, hold-out
-FILLER_PATTERN = "(?:dataset|data|set|split|seg|images?|imgs?|dir|directory|folder|samples?)"
-WORD_PATTERN = re.compile("[a-z]+|[A-Z][a-z]+|[A-Z]+(?![a-z])")  # of pets_train, 01-Train, petsTrain
-SPLIT_NAME_PATTERN = re.compile(rf"(?:{FILLER_PATTERN}[\W_]*)*"
-                                rf"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})"
-                                rf"(?:[\W_]*{FILLER_PATTERN})*"
-                                r"(?:[\W_]*\d{1,4})?")  # test1, val2017
-STANDARD_SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation",
-                        "test": "test"}  # names that need no note
-FOLDER_SPLITS = ("", "train", "validation", "test")  # the split of a sample by its ID; "": the folder has no splits
 RUNS_FOLDER = "runs"  # where other programs write their runs by convention
-
-
-def parse_split_name(name):
-    """Return the split that a folder name denotes, "eval" if it can be validation or test, or None."""
-    match = SPLIT_NAME_PATTERN.fullmatch(COMPOUND_PATTERN.sub(r"\1\2", name).lower())
-    return SPLIT_WORDS[match[1]] if match else None
-
-
-def parse_split_word(name):
-    """Return the split that one word of a folder name denotes, such as pets_train or 01_test; None if not exactly one.
-
-    It is weaker evidence than `parse_split_name`: train_augmented is such a name, too.
-    """
-    words = [word.lower() for word in WORD_PATTERN.findall(COMPOUND_PATTERN.sub(r"\1\2", name))]
-    splits = {SPLIT_WORDS.get(word, ABBREVIATIONS.get(word)) for word in words} - {None}
-    return splits.pop() if len(splits) == 1 else None
 
 
 def find_split_folders(folder, modality, labels_from, skipped):
@@ -54,8 +24,8 @@ def find_split_folders(folder, modality, labels_from, skipped):
     entries are reported in the notes, or added to `skipped`.
     """
     other_entries = sample_files.SkippedEntries()
-    folders = [name for name in list_folders(folder, modality, other_entries)
-               if has_sample(os.path.join(folder, name), modality)]
+    all_folders = list_folders(folder, modality, other_entries)
+    folders = [name for name in all_folders if has_sample(os.path.join(folder, name), modality)]
     split_folders = [name for name in folders if parse_split_name(name)]
     if labels_from == "filename":
         splits = {name: parse_split_name(name) for name in split_folders}
@@ -79,8 +49,10 @@ def find_split_folders(folder, modality, labels_from, skipped):
         mapping = ", ".join(f"{replace_surrogates(path)}/ is {split}" for split, path in parts.items())
         notes.append(f"splits of the folder: {mapping}")
     used = {path.partition("/")[0] for path in parts.values()}
-    for name in folders:
-        if name not in used:
+    for name in all_folders:
+        if name not in folders:
+            notes += describe_empty_folder(folder, modality, name, parts)
+        elif name not in used:
             count = sum(1 for _ in sample_files.walk_samples(os.path.join(folder, name), modality,
                                                              sample_files.SkippedEntries()))
             reason = "not in class folders" if parse_split_name(name) else "not the name of a split"
@@ -92,6 +64,25 @@ def find_split_folders(folder, modality, labels_from, skipped):
     return parts, tuple(notes)
 
 
+def describe_empty_folder(folder, modality, name, parts):
+    """Return a tuple with the note on a folder without samples beside the splits `parts`; () for run directories.
+
+    Raises UserError if its name is that of a split which would be split off instead.
+    """
+    skipped = sample_files.SkippedEntries()
+    list(sample_files.walk_samples(os.path.join(folder, name), modality, skipped))
+    if skipped.runs:
+        return ()
+    split, printable_name = parse_split_name(name), replace_surrogates(name)
+    others = f", but {sample_files.describe_extensions(skipped.extensions, modality)}" if skipped.extensions else ""
+    if split and not set(parts) >= ({"validation", "test"} if split == "eval" else {split}):
+        raise UserError(f"the {'validation or test' if split == 'eval' else split} split is empty: "
+                        f"{os.path.join(folder, printable_name)} contains no {modality.file_type}{others}; add "
+                        f"{modality.file_type}, or remove the folder"
+                        f"{sample_files.suggest_modality(skipped.extensions, modality)}")
+    return (f"ignored: {printable_name}/, which contains no {modality.file_type}{others}",)
+
+
 def find_nested_splits(folder, modality, folders, split_folders):
     """Return {split: path} of the split folders that contain class folders; {} if they are classes themselves."""
     nested = {name: parse_split_name(name) for name in split_folders
@@ -101,6 +92,7 @@ def find_nested_splits(folder, modality, folders, split_folders):
         nested = find_splits_by_word(folder, modality, folders) or nested
     if not nested:
         check_flat_folders(folder, modality, split_folders, others)
+        check_split_classes(folder, modality, folders)
         return {}
     parts = resolve_split_folders(folder, modality, nested)
     if len(nested) == 1:
@@ -149,6 +141,24 @@ def check_flat_folders(folder, modality, split_folders, others):
                         f"class; rename it, for example to {name}_class, or move it out of {folder}")
 
 
+def check_split_classes(folder, modality, folders):
+    """Raise UserError for folders such as trainA and testA, or train_cats and test_cats, which have both in one name.
+
+    Names such as train_station, of which there is no test_station, are those of classes.
+    """
+    names = {}  # of folders by split, for each of the other words
+    for name in folders:
+        split, others = split_off_word(name)
+        if split and others:
+            names.setdefault(others, {}).setdefault(split, name)
+    for others, splits in names.items():
+        if "train" in splits and len(splits) > 1:
+            (first, train), (second, held_out), *_ = sorted(splits.items(), key=lambda item: item[0] != "train")
+            raise UserError(f"{folder} is ambiguous: {train}/ and {held_out}/ are either two classes, or the splits "
+                            f"{first} and {second} of one class; for splits, move the {modality.plural} into "
+                            f"{first}/{others} and {second}/{others}; for classes, rename {held_out}/")
+
+
 def check_inner_splits(folder, modality, classes):
     """Raise UserError if class folders contain splits: test samples must not become training samples.
 
@@ -194,27 +204,6 @@ def resolve_split_folders(folder, modality, splits):
     return {split: unwrap_split_folder(folder, modality, name) for split, name in parts.items()}
 
 
-def resolve_split_names(source, modality, splits, suffix=""):
-    """Return {split: name} of {name: split}, the training split first; UserError for duplicate or ambiguous splits.
-
-    source: the folder or file with the splits. suffix: of the names in messages.
-    """
-    parts = {}
-    missing = [split for split in ("validation", "test") if split not in splits.values()]
-    for name, split in splits.items():
-        if split == "eval":
-            if len(missing) != 1:
-                raise UserError(f"{source} is ambiguous: {replace_surrogates(name)}{suffix} is either the validation "
-                                "split, or the test split; rename it to val or test")
-            [split] = missing
-        if split in parts:
-            raise UserError(f"{source} is ambiguous: either {replace_surrogates(parts[split])}{suffix} is the {split} "
-                            f"split, or {replace_surrogates(name)}{suffix} is; move the {modality.plural} into one of "
-                            "them, or rename the other")
-        parts[split] = name
-    return {split: parts[split] for split in ("train", "validation", "test") if split in parts}
-
-
 def unwrap_split_folder(folder, modality, path):
     """Return the path of a split, or of its only subfolder if that has the name of the same split."""
     subfolders = list_sample_folders(os.path.join(folder, path), modality)
@@ -255,14 +244,23 @@ def list_sample_folders(folder, modality):
 
 
 def has_sample(folder, modality):
-    """Return whether a folder contains a sample of a Modality at any depth."""
+    """Return whether a folder contains a sample of a Modality at any depth.
+
+    One link to a folder is followed on the way, since the folder can be a split whose class folders are links.
+    """
     extensions = sample_files.list_extensions(modality)
 
-    def search(folder):
+    def search(folder, has_followed=False):
+        subfolders = []
         with sample_files.scan_folder(folder) as entries:
-            return any(search(entry.path) if is_folder(entry) else is_sample_file(entry, extensions)
-                       for entry in entries if not (is_folder(entry) and sample_files.is_skipped_folder(
-                           entry.path, "", sample_files.SkippedEntries())))
+            for entry in entries:
+                if is_folder(entry, follow_links=not has_followed):
+                    subfolders.append(entry)
+                elif is_sample_file(entry, extensions):
+                    return True
+        return any(search(entry.path, has_followed or entry.is_symlink())
+                   for entry in sorted(subfolders, key=lambda entry: entry.is_symlink())  # links can lead anywhere
+                   if not sample_files.is_skipped_folder(entry.path, "", sample_files.SkippedEntries()))
 
     return search(folder)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import folder_layout, link_checks, sample_files, splits
-from zoo.data.folder_layout import FOLDER_SPLITS
+from zoo.data.split_names import FOLDER_SPLITS, parse_split_name
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.io import expand_user, replace_surrogates
 
@@ -52,7 +52,7 @@ def list_samples(folder, modality, labels_from="folder"):
         raise UserError(f"{folder} is a file; {advice}" if folder.exists() else f"{folder} does not exist")
     skipped = sample_files.SkippedEntries()
     split_paths, notes = folder_layout.find_split_folders(folder, modality, labels_from, skipped)
-    files, labels, split_ids, label_indices = [], [], [], {}
+    files, labels, split_ids, label_indices, nested = [], [], [], {}, {}
     for split, split_path in split_paths.items():
         if labels_from == "folder":
             pairs = label_by_folder(folder, modality, split_path, skipped)
@@ -60,10 +60,13 @@ def list_samples(folder, modality, labels_from="folder"):
             pairs, split_notes = label_by_filename(folder, modality, split_path, split, skipped)
             notes += split_notes
         for name, group in itertools.groupby(pairs, lambda pair: pair[1]):
-            files.append(np.array([os.fsencode(file) for file, _ in group]))
+            paths = [file for file, _ in group]
+            if labels_from == "folder":
+                nested |= list_nested_folders(name, paths, split_path)
+            files.append(np.array([*map(os.fsencode, paths)]))
             labels.append(np.full(len(files[-1]), label_indices.setdefault(name, len(label_indices))))
             split_ids.append(np.full(len(files[-1]), FOLDER_SPLITS.index(split), np.int8))
-    notes += skipped.format_notes(modality)
+    notes += note_nested_classes(nested) + skipped.format_notes(modality)
     if not files:
         raise make_no_samples_error(folder, modality, labels_from, f" ({'; '.join(notes)})" if notes else "")
     class_names = sort_class_names(folder, label_indices)
@@ -96,20 +99,39 @@ def sort_class_names(folder, labels):
     return tuple(sorted(names))
 
 
+def list_nested_folders(name, files, split_path):
+    """Return {class: names of its subfolders} of a class whose samples all lie in subfolders; {} for another.
+
+    files: paths of its samples, which begin with `split_path`.
+    """
+    parts = [file.removeprefix(f"{split_path}/" if split_path else "").split("/")[1:-1] for file in files]
+    return {name: [*dict.fromkeys(folders[0] for folders in parts)]} if all(parts) else {}
+
+
+def note_nested_classes(nested):
+    """Return a tuple with the note on classes {name: names of subfolders} without samples of their own; () for none."""
+    classes = [f"{name} ({sample_files.format_names(folders)})" for name, folders in nested.items()]
+    return (f"read from subfolders alone: the class{'es' if len(classes) > 1 else ''} "
+            f"{sample_files.format_names(classes)}",) if classes else ()
+
+
 def label_by_folder(folder, modality, split_path, skipped):
     """Yield (path relative to `folder`, class) of the samples of a split; raise UserError for an empty class folder."""
     prefix = f"{split_path}/" if split_path else ""
     for name in folder_layout.list_folders(folder / split_path, modality, skipped, prefix):
-        runs_before, extensions_before = len(skipped.runs), skipped.extensions.copy()
+        runs_before, links_before, extensions_before = len(skipped.runs), len(skipped.links), skipped.extensions.copy()
         is_empty = True
         for file in sample_files.walk_samples(folder / split_path / name, modality, skipped, f"{prefix}{name}/"):
             is_empty = False
             yield f"{prefix}{name}/{file}", unicodedata.normalize("NFC", name)  # macOS writes NFD
         if is_empty and len(skipped.runs) == runs_before:  # a folder of run directories is not a class
             extensions = skipped.extensions - extensions_before
+            links = sample_files.format_names(skipped.links[links_before:])
             others = f", but {sample_files.describe_extensions(extensions, modality)}" if extensions else ""
+            others = f", but links to folders, which are not followed: {links}" if links else others
+            advice = "or replace the folder by the link" if links else "or remove the folder"
             raise UserError(f"the class {replace_surrogates(name)!r} is empty: {folder / split_path / name} contains "
-                            f"no {modality.file_type}{others}; add {modality.file_type}, or remove the folder"
+                            f"no {modality.file_type}{others}; add {modality.file_type}, {advice}"
                             f"{sample_files.suggest_modality(extensions, modality)}")
 
 
@@ -128,7 +150,7 @@ def label_by_filename(folder, modality, split_path, split, skipped):
     if unlabeled:
         raise UserError(f"cannot infer a class from the file name {folder / unlabeled[0]}; rename it to "
                         "CLASS.NAME.jpg, such as cat.123.jpg, or omit labels_from=... if the classes are folders")
-    return [(file, label) for file, (label, _, _) in pairs], ()
+    return [(file, unicodedata.normalize("NFC", label)) for file, (label, _, _) in pairs], ()
 
 
 def check_several_classes(listing, modality):
@@ -143,7 +165,7 @@ def check_several_classes(listing, modality):
         path = path / subfolders[0]
         subfolders = folder_layout.list_sample_folders(path, modality)
     if len(subfolders) > 1:
-        kind = "splits" if all(map(folder_layout.parse_split_name, subfolders[:2])) else "classes"
+        kind = "splits" if all(map(parse_split_name, subfolders[:2])) else "classes"
         hint = (f"; if the folders {replace_surrogates(subfolders[0])} and {replace_surrogates(subfolders[1])} are the "
                 f"{kind}, give {path}")
     raise UserError(f"{listing.folder} has a single class, {listing.class_names[0]!r}; a classifier needs at least two"

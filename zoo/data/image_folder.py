@@ -2,7 +2,7 @@
 
     FOLDER/CLASS/...                   validation and test sets are split off at random (fixed seed)
     FOLDER/train/CLASS/...             with val or validation, and test, next to train, under any of the names that
-                                       folder_layout recognizes; missing splits are split off from train
+                                       split_names recognizes; missing splits are split off from train
     FOLDER/cat.123.jpg                 labels_from="filename": the class is the part before the first dot
 
 Images that do not fit into memory are streamed, that is decoded each time a batch requests them. The contents of the

@@ -14,12 +14,12 @@ from zoo.data.arrays import (NPZ_LAYOUTS, convert_images, get_total_memory, make
 from zoo.data.class_labels import format_class_names
 from zoo.data.dataset_info import DATASETS, SPLITS
 from zoo.data.folder_images import FolderImages
-from zoo.data.folder_layout import FOLDER_SPLITS, parse_split_name
 from zoo.data.folder_listing import list_samples
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
 from zoo.data.loading import get_source_kind, resolve_shape, split_nested_pairs
 from zoo.data.sources import check_source_arguments
 from zoo.data.pixel_values import to_uint8
+from zoo.data.split_names import FOLDER_SPLITS, parse_split_name
 from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.modality import IMAGE

@@ -6,11 +6,11 @@ from zoo.catalogue import VOCABULARY_LIMITS
 from zoo.data import text_files
 from zoo.data.array_labels import convert_array_pair
 from zoo.data.dataset_info import get_dataset_info
-from zoo.data.folder_layout import FOLDER_SPLITS
 from zoo.data.labeled_images import (LabeledImages, check_max_label, check_split_name, make_missing_split_error,
                                      match_labels, read_labeled_npz, select_labeled_pair)
 from zoo.data.loading import get_source_kind, resolve_shape
 from zoo.data.sources import check_source_arguments
+from zoo.data.split_names import FOLDER_SPLITS
 from zoo.data.splits import Split
 from zoo.data.text_arrays import check_token_ids, convert_texts
 from zoo.data.text_loading import SOURCES, describe_unknown_words, encode_texts, load_imdb

@@ -2,7 +2,7 @@
 
 import os
 
-from zoo.data.folder_layout import FOLDER_SPLITS
+from zoo.data.split_names import FOLDER_SPLITS
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 

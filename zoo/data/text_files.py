@@ -2,12 +2,13 @@
 
 import csv
 import io
+import unicodedata
 
 import numpy as np
 
-from zoo.data.folder_layout import FOLDER_SPLITS, parse_split_name, resolve_split_names
 from zoo.data.folder_listing import SampleListing, list_samples
 from zoo.data.sample_files import find_sample_files, format_names
+from zoo.data.split_names import FOLDER_SPLITS, parse_split_name, resolve_split_names
 from zoo.errors import UserError
 from zoo.modality import TEXT
 from zoo.utils.io import expand_user, read_bytes
@@ -91,7 +92,8 @@ def list_csv(path):
         split_ids, used = parse_splits(path, [row[split].strip().lower() for row in rows]), {text, label, split}
     ignored = [name.strip() or "(without a name)" for index, name in enumerate(header) if index not in used]
     notes = (f"ignored: the column{'s' if len(ignored) > 1 else ''} {format_names(ignored)}",) if ignored else ()
-    class_names, indices = np.unique([row[label].strip() for row in rows], return_inverse=True)
+    labels = [unicodedata.normalize("NFC", row[label].strip()) for row in rows]  # as for folders
+    class_names, indices = np.unique(labels, return_inverse=True)
     files = np.array([b"row %d" % number for number in range(2, len(rows) + 2)])
     listing = SampleListing(path, files, indices.astype(np.int64), split_ids, tuple(map(str, class_names)), notes)
     return listing, [row[text] for row in rows]
@@ -102,15 +104,16 @@ def read_csv(path):
     limit = csv.field_size_limit(MAX_TEXT_BYTES)  # Python's own is 131,072 characters
     try:
         content = read_bytes(path, MAX_CSV_BYTES).decode("utf-8-sig")
-        header, *rows = [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
+        rows = [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
     except UnicodeDecodeError:
         raise UserError(f"{path} is not a UTF-8 file; convert it, for example with iconv") from None
     except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or ("it is empty" if isinstance(error, ValueError) else error)
-        raise UserError(f"{path} cannot be read as a .csv file: {reason}") from None
+        raise UserError(f"{path} cannot be read as a .csv file: {getattr(error, 'strerror', None) or error}") from None
     finally:
         csv.field_size_limit(limit)
-    return header, rows
+    if not rows:
+        raise UserError(f"{path} cannot be read as a .csv file: it is empty")
+    return rows[0], rows[1:]
 
 
 def find_column(path, columns, names):

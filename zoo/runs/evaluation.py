@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from zoo.data.dataset_info import SPLITS
-from zoo.data.folder_layout import parse_split_name
+from zoo.data.split_names import parse_split_name
 from zoo.data.labeled_images import LabeledImages
 from zoo.errors import UserError
 from zoo.runs.data import make_reader, reload_run_split
