@@ -39,10 +39,12 @@ def test_one_scale_for_a_set(tmp_path, largest, white, pixels, in_memory):
     check_text("\n".join(dataset.notes), f"0..{white}", "0..255", f"{max(largest):,}")
 
 
-@pytest.mark.parametrize("largest, white, pixels", [((0.25, 1.0), 1, [64, 255]), ((0.5, 200.0), 255, [0, 200])])
+@pytest.mark.parametrize("largest, white, pixels", [((0.25, 1.0), 1, [64, 255]), ((0.5, 200.0), 255, [0, 200]),
+                                                    ((0.25, 1.03), 1, [64, 255]), ((0.5, 2.0), 255, [0, 2])])
 def test_floats(tmp_path, largest, white, pixels):
     dataset = image_folder.load_image_folder(write(tmp_path / "scans", largest, np.float32, ".tif"), (8, 8, 1))
     assert dataset.origin["white_levels"] == {"float": white} and maxima(dataset) == pixels
+    assert any("above 1 " in note for note in dataset.notes) == (1.03 in largest)
 
 
 def test_8_bit_images_beside_16_bit_ones_are_unchanged(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from helpers import check_message
 from PIL import Image
 
-from zoo.data import image_io, sample_files
+from zoo.data import image_folder, image_io, model_input, sample_files
 from zoo.errors import UserError
 from zoo.modality import IMAGE
 
@@ -134,9 +134,34 @@ def test_damaged_images_are_read_or_refused(tmp_path):
 def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(tmp_path / "large.png")
+    for function in (image_io.load_image, image_io.check_image_header):  # of memory, and of streamed folders
+        with pytest.raises(UserError) as error:
+            function(tmp_path / "large.png")
+        check_message(error.value, tmp_path / "large.png", "pixels")
+
+
+@pytest.mark.parametrize("name, num_frames", [("a.tif", 3), ("a.gif", 2), ("a.webp", 2), ("a.png", 2), ("a.tif", 1),
+                                              ("a.gif", 1), ("a.jpg", 1)])
+def test_the_first_of_several_frames_is_noted(name, num_frames, tmp_path):
+    first, *others = [Image.fromarray(GRAY // (index + 1)).convert("RGB") for index in range(num_frames)]
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for index in range(10):
+            first.save(tmp_path / label / f"{index}{name[1:]}", **({"save_all": True, "append_images": others}
+                                                                   if others else {}))
+    prepared = fit(image_io.load_image(tmp_path / "a" / f"0{name[1:]}"), 3)
+    assert ("several frames" in prepared.transformations) == (num_frames > 1)
+    for max_cache_bytes in (0, image_folder.MAX_CACHE_BYTES):
+        notes = " ".join(image_folder.load_image_folder(tmp_path, (4, 4, 3), max_cache_bytes=max_cache_bytes).notes)
+        assert ("20 of 20 images have several frames" in notes) == (num_frames > 1)
+
+
+def test_channels_first_are_refused_where_they_are_ambiguous():
+    assert model_input.prepare_image_arrays(np.zeros((3, 4, 4), np.uint8), (4, 4, 1)).shape == (3, 4, 4, 1)
+    assert model_input.prepare_image_arrays(np.zeros((1, 4, 4), np.uint8), (4, 4, 3)).shape == (1, 4, 4, 3)
     with pytest.raises(UserError) as error:
-        image_io.load_image(tmp_path / "large.png")
-    check_message(error.value, tmp_path / "large.png", "pixels")
+        model_input.prepare_image_arrays(np.zeros((3, 4, 4), np.uint8), (4, 4, 3))
+    check_message(error.value, "(3, 4, 4)", "transpose(1, 2, 0)", "images[..., None]")
 
 
 def test_images_of_folders_are_found_once_and_in_order(tmp_path):

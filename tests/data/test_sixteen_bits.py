@@ -44,7 +44,19 @@ def test_twelve_bits_in_sixteen(kind, tmp_path):
     prepared = prepare(tmp_path / "x", white_levels={"integer": 4095})
     assert prepared.pixels.tolist() == COLORS_8
     check_text(prepared.transformations, "0..4095", "0..255")
-    assert image_io.check_image_header(tmp_path / "x") == ("integer", (2, 2), False, "alpha" in kind)
+    assert image_io.check_image_header(tmp_path / "x") == ("integer", (2, 2), False, "alpha" in kind, False)
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize("kind", FILES)
+def test_pillow_images_of_their_upper_bytes_are_refused(kind, is_loaded, tmp_path):
+    (tmp_path / "x").write_bytes(FILES[kind])
+    with Image.open(tmp_path / "x") as image:
+        if is_loaded:
+            image.load()
+        with pytest.raises(UserError) as error:
+            image_io.prepare_pil_image(image, "the image")
+    check_message(error.value, "16 bits", "path")
 
 
 @pytest.mark.parametrize("kind", FILES)

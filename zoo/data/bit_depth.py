@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data import sixteen_bits
+from zoo.data.pixel_values import MIN_PIXEL_MAXIMUM
 
 WHITE_LEVELS = {"integer": tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16, 24, 32)),
                 "float": (1, *(2**bits - 1 for bits in (8, 10, 12, 14, 16, 24, 32)))}
@@ -50,7 +51,12 @@ def get_pixel_range(image):
 
 
 def choose_white_level(kind, highest):
-    """Return the white level of a set of images whose maximum value is `highest`."""
+    """Return the white level of a set of images whose maximum value is `highest`.
+
+    That of floats which exceed 1 by less than MIN_PIXEL_MAXIMUM, as resampling leaves them, is 1.
+    """
+    if kind == "float" and highest < MIN_PIXEL_MAXIMUM:
+        return 1
     return next((white for white in WHITE_LEVELS[kind] if highest <= white), WHITE_LEVELS[kind][-1])
 
 
@@ -82,4 +88,6 @@ def describe_white_level(kind, white_level, lowest=None, highest=None):
     source = "integer images of more than 8 bits" if kind == "integer" else "float images"
     maximum = f", the maximum value is {highest:,g}" if highest is not None else ""
     clipped = f"; values below 0 become 0, the minimum is {lowest:,g}" if lowest is not None and lowest < 0 else ""
+    if highest is not None and highest > white_level:
+        clipped += f"; values above {white_level} become {white_level}"
     return f"{source}: 0..{white_level} is scaled to 0..255 in all of them{maximum}{clipped}"

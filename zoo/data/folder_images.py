@@ -26,7 +26,7 @@ class FolderImages:
         known_levels, pixel_ranges = dict(white_levels or {}), {}
         indices = np.arange(len(listing))
         self.sizes = np.zeros((len(listing), 2), np.int32)
-        self.is_grayscale, self.has_alpha = np.zeros((2, len(listing)), bool)
+        self.is_grayscale, self.has_alpha, self.has_frames = np.zeros((3, len(listing)), bool)
         if len(listing) * int(np.prod(shape)) <= max_cache_bytes:
             self.cache = self.read(indices, "reading images", known_levels, pixel_ranges)
         else:
@@ -35,7 +35,8 @@ class FolderImages:
             pixel_ranges = {index: (kind, None) for index, kind in pixel_ranges.items()}
             pixel_ranges |= self.measure_pixel_ranges(indices)
         self.white_levels, notes = resolve_white_levels(known_levels, [*pixel_ranges.values()])
-        self.notes = (*notes, *note_conversions(self.sizes, self.is_grayscale, self.has_alpha, shape))
+        self.notes = (*notes, *note_frames(self.has_frames),
+                      *note_conversions(self.sizes, self.is_grayscale, self.has_alpha, shape))
         if self.cache is not None and pixel_ranges:
             indices = np.array(sorted(pixel_ranges), np.int64)
             self.cache[indices] = self.read(indices, "reading images")
@@ -86,9 +87,9 @@ class FolderImages:
         self.run_in_threads(check_header, np.arange(len(self.listing)), "checking image headers")
 
     def record_header(self, row, header):
-        """Record the size, color and transparency of an image for `note_conversions`; return the kind of its pixels."""
+        """Record the size, color, transparency and frames of an image for the notes; return the kind of its pixels."""
         self.sizes[row], self.is_grayscale[row] = header.size, header.is_grayscale
-        self.has_alpha[row] = header.has_alpha
+        self.has_alpha[row], self.has_frames[row] = header.has_alpha, header.has_frames
         return header.pixel_kind
 
     def run_in_threads(self, task, indices, description):
@@ -101,6 +102,12 @@ def note_darkness(pixels):
     maximum = 255 if pixels is None else pixels.max(initial=0)
     return (f"the maximum of all pixels is {maximum} of 255, which is nearly black; if white has a smaller value in "
             "these files, multiply their values so that it becomes 255",) if maximum < NEARLY_BLACK else ()
+
+
+def note_frames(has_frames):
+    """Return a tuple with one line on images of several frames, bool (n,); () if there are none."""
+    scope = f"{np.count_nonzero(has_frames):,} of {len(has_frames):,} images"
+    return (f"{scope} have several frames, of which the first is used",) if has_frames.any() else ()
 
 
 def note_conversions(sizes, is_grayscale, has_alpha, shape):

@@ -1,5 +1,6 @@
 """Preparing users' image files as model input. No backend is loaded."""
 
+import os
 import warnings
 from collections import namedtuple
 
@@ -21,8 +22,12 @@ BRIGHT_THRESHOLD = 0.5  # fraction of white above which a border is bright
 
 ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # of EXIF: height and width are swapped
 
-# The kind of the pixels (see bit_depth), the size (height, width), whether the image is grayscale, and has transparency
-ImageHeader = namedtuple("ImageHeader", "pixel_kind size is_grayscale has_alpha")
+FRAME_FORMATS = ("TIFF", "GIF", "WEBP", "PNG", "AVIF", "HEIF")  # others have layers, sizes or previews of one image
+SEVERAL_FRAMES = "several_frames"  # key of Image.info: of the first frame of several
+
+# The kind of the pixels (see bit_depth), the size (height, width), whether the image is grayscale, has transparency and
+# several frames
+ImageHeader = namedtuple("ImageHeader", "pixel_kind size is_grayscale has_alpha has_frames")
 # uint8 (height, width, channels), a str and a bool; see `prepare_image`
 PreparedImage = namedtuple("PreparedImage", "pixels transformations has_bright_border")
 
@@ -41,14 +46,12 @@ def decode_image(path):
     """Do the work of load_image, thread-safely: the warning filters, which all threads share, are not changed."""
     try:
         with open_image_file(path) as image:
-            limit = Image.MAX_IMAGE_PIXELS  # 89 million; Pillow itself only refuses twice as many
-            if limit is not None and image.width * image.height > limit:
-                raise Image.DecompressionBombError
+            check_pixel_count(image)
             sixteen_bits.check_planes(image, path)
             raw_mode = sixteen_bits.get_raw_mode(image)
             if not raw_mode:
                 image.load()
-                return apply_exif_orientation(bit_depth.mark_inverted(image))
+                return mark_frames(apply_exif_orientation(bit_depth.mark_inverted(image)), image)
         upper, lower = (decode_raw_mode(path, byte_mode) for byte_mode in sixteen_bits.list_byte_modes(raw_mode))
         return sixteen_bits.join_bytes(upper, lower, raw_mode)
     except UserError:
@@ -56,11 +59,37 @@ def decode_image(path):
     except UnidentifiedImageError:
         raise UserError(f"{path} is not a readable image file") from None
     except (Image.DecompressionBombError, MemoryError):
-        raise UserError(f"{path} has too many pixels; reduce its size") from None
+        raise make_size_error(path) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def check_pixel_count(image):
+    """Raise DecompressionBombError for an image of more than 89 million pixels; Pillow only refuses twice as many."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise Image.DecompressionBombError
+
+
+def make_size_error(path):
+    return UserError(f"{path} has too many pixels; reduce its size")
+
+
+def has_several_frames(image):
+    """Return whether the file of a Pillow image has further frames, such as those of a stack or an animation."""
+    try:
+        return image.format in FRAME_FORMATS and bool(getattr(image, "is_animated", False))
+    except Exception:  # Pillow raises anything for damaged data
+        return False
+
+
+def mark_frames(copy, image):
+    """Return the copy of an image, with SEVERAL_FRAMES in its info if the image is the first of several frames."""
+    if has_several_frames(image):
+        copy.info[SEVERAL_FRAMES] = True
+    return copy
 
 
 def prepare_pil_image(image, name):
@@ -68,7 +97,7 @@ def prepare_pil_image(image, name):
 
     Raises UserError, in one line, for an image that cannot be decoded, or of which Pillow decodes only the upper bits.
     """
-    if sixteen_bits.get_raw_mode(image):
+    if is_deep_file(image):
         raise UserError(f"{name} has 16 bits per color channel, of which Pillow decodes 8; give the path of its file")
     try:
         image.load()
@@ -77,12 +106,24 @@ def prepare_pil_image(image, name):
         raise UserError(f"{name} cannot be read: {' '.join(str(error).split())}") from None
 
 
+def is_deep_file(image):
+    """Return whether a Pillow image, decoded or not, is that of a file of which Pillow decodes only the upper bits."""
+    path = getattr(image, "filename", "")
+    if not sixteen_bits.get_raw_mode(image) and image.format in sixteen_bits.FORMATS and os.path.isfile(path):
+        try:  # once an image is decoded, only its file shows this
+            with open_image_file(path) as file:
+                return bool(sixteen_bits.get_raw_mode(file))
+        except Exception:  # a file that was replaced by another
+            return False
+    return bool(sixteen_bits.get_raw_mode(image))
+
+
 def decode_raw_mode(path, raw_mode):
     """Return the image in a file, decoded by one of Pillow's raw modes, with its EXIF orientation applied."""
     with open_image_file(path) as image:
         sixteen_bits.set_raw_mode(image, raw_mode)
         image.load()
-        return apply_exif_orientation(image)
+        return mark_frames(apply_exif_orientation(image), image)
 
 
 def apply_exif_orientation(image):
@@ -106,12 +147,15 @@ def check_image_header(path):
     """
     try:
         with open_image_file(path) as image:
+            check_pixel_count(image)
             sixteen_bits.check_planes(image, path)
             header = get_image_header(image)
             has_orientation = {"exif", "xmp"} & {*image.info}  # without them, getexif decodes a PNG
             if has_orientation and get_exif_orientation(image) in ROTATED_ORIENTATIONS:
                 header = header._replace(size=header.size[::-1])
             return header
+    except Image.DecompressionBombError:
+        raise make_size_error(path) from None
     except Exception:  # decoders raise anything
         raise UserError(f"{path} is not a readable image file") from None
 
@@ -119,7 +163,7 @@ def check_image_header(path):
 def get_image_header(image):
     """Return the ImageHeader of a Pillow image, without applying its EXIF orientation."""
     return ImageHeader(bit_depth.get_pixel_kind(image), (image.height, image.width), image.mode not in COLOR_MODES,
-                       image.has_transparency_data)
+                       image.has_transparency_data, SEVERAL_FRAMES in image.info or has_several_frames(image))
 
 
 def prepare_image(image, shape, white_levels=None):
@@ -154,7 +198,8 @@ def resize_image(image, shape, white_levels=None):
     other (ITU-R 601-2 luma), and the whole image is resized to height and width, with antialiasing.
     """
     height, width, channels = shape
-    transformations, is_grayscale = [], get_image_header(image).is_grayscale
+    is_grayscale = get_image_header(image).is_grayscale
+    transformations = ["the first of several frames"] if SEVERAL_FRAMES in image.info else []
     if bit_depth.get_pixel_kind(image):
         transformations += ["values below 0 become 0"] if bit_depth.get_pixel_range(image)[0] < 0 else []
         target = "255..0" if image.info.get(bit_depth.WHITE_IS_ZERO) else "0..255"

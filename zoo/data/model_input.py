@@ -26,6 +26,9 @@ def prepare_image_arrays(images, shape):
     """
     images = convert_to_array(images, "images")
     size = tuple(shape[:2])
+    if shape[2] == 3 and images.shape == (3, *size):
+        raise UserError(f"an array of shape {images.shape} is either one image with the channels first, or three "
+                        "grayscale images; give images.transpose(1, 2, 0) for one, or images[..., None] for three")
     if images.ndim == 2 or images.ndim == 3 and images.shape[2] in (1, 3) and images.shape[1:] != size:
         images = images[None]  # one image
     images = convert_image_array(images, "given")

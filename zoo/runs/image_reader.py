@@ -1,6 +1,7 @@
 """What a model for images classifies: image files, arrays, Pillow images and labeled images. No backend is loaded."""
 
 import os
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -60,7 +61,9 @@ class ImageReader:
 
 def prepare_file_batches(reader, paths):
     """Yield batches of files; UserError for an invalid one. reader: an ImageReader or a TextReader."""
-    files, _ = reader.find_files([os.fspath(path) for path in paths])
+    files, notes = reader.find_files([os.fspath(path) for path in paths])
+    for note in notes:
+        warnings.warn(note, stacklevel=4)  # of the caller of Run.predict
     for chunk in reader.prepare_files(files):
         for _, prepared in chunk:
             if isinstance(prepared, UserError):

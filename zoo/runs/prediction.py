@@ -1,6 +1,7 @@
 """Classifying images or texts with the model of a run. No backend is loaded on import."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -14,6 +15,8 @@ def predict_images(run, images, top_k, checkpoint):
     """Classify images with the model of a `Run`; see `Run.predict`."""
     if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
         raise UserError(f"top_k must be None or an integer of 1 or more; got {top_k!r}")
+    if isinstance(images, Iterator):  # of paths, such as Path.glob returns
+        images = [*images]
     batches = make_reader(run.path, run.config).prepare_batches(images)
     first = next(batches)  # unreadable files are rejected before a backend is loaded
     model = run.load_model(checkpoint)
