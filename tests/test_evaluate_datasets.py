@@ -216,6 +216,25 @@ def test_other_images_with_the_labels_of_the_run_are_not_its_own(run, tmp_path, 
         check_text(line, split, str(other))
 
 
+def test_labels_from_file_names_and_invalid_images(run, tmp_path, capsys):
+    for index, (image, label) in enumerate(zip(*make_stripes(12, seed=1))):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"{NAMES[label]}.{index}.png")
+    (tmp_path / "top.bad.png").write_text("no image")
+    line = refusal_message(capsys, evaluate.main, run.path, "--data", tmp_path)
+    check_text(line, "--labels-from filename")
+    line = refusal_message(capsys, evaluate.main, run.path, "--data", tmp_path, "--labels-from", "filename")
+    check_text(line, "top.bad.png", "--invalid-images skip")
+    scores = run.evaluate(tmp_path, labels_from="filename", invalid_images="skip")
+    assert scores["per_class_total"] == [4, 4, 4] and "top.bad.png" in scores["notes"][0]
+    assert evaluate.main([str(run.path), "--data", str(tmp_path), "--labels-from", "filename", "--invalid-images",
+                          "skip", "--gpu", "none"]) == 0
+    for source, arguments in ((None, {"labels_from": "folder"}), (None, {"invalid_images": "skip"}),
+                              (make_stripes(6), {"labels_from": "filename"})):
+        with pytest.raises(UserError) as error:
+            run.evaluate(source, **arguments)
+        check_message(error.value, *arguments)
+
+
 def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
     """A run directory with only the files that are compared; --data-dir is the .npz file or its folder."""
     images, labels = make_stripes(30)
@@ -227,7 +246,7 @@ def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
                           "class_names": NAMES}}
     np.savez(run / "predictions.npz", labels=labels, probabilities=np.full((30, len(NAMES)), 0.25, np.float32))
     for data_dir in (None, same, same / "a.npz"):
-        assert len(reload_run_split(run, config, "test", data_dir)) == 30
+        assert len(reload_run_split(run, config, "test", data_dir)[0]) == 30
     for data_dir in (other, other / "a.npz"):
         with pytest.raises(UserError) as error:
             reload_run_split(run, config, "test", data_dir)
@@ -267,6 +286,16 @@ def test_predictions_as_csv_and_json(run, files, tmp_path, capsys):
         for path, row in zip(files, expected, strict=True)]
     assert predict.main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == content
+
+
+def test_an_iterator_of_paths_and_a_folder_with_other_files(run, files, tmp_path):
+    assert np.array_equal(run.predict(iter(files)), run.predict(files))
+    shutil.copy(files[0], tmp_path / "a.png")
+    assert np.array_equal(run.predict(tmp_path.glob("*.png")), run.predict(tmp_path / "a.png"))
+    (tmp_path / "b.heic").touch()
+    with pytest.warns(UserWarning, match="1 .heic") as warned:
+        run.predict(tmp_path)
+    assert warned[0].filename == __file__
 
 
 def test_an_invalid_image_is_left_out_of_the_file(run, files, tmp_path, capsys):

@@ -17,8 +17,10 @@ import zoo
 from zoo.cli import compare, evaluate, predict, train
 from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
-from zoo.runs.data import find_data_dir, reload_run_split
-from zoo.training import evaluation, keras_file
+from zoo.runs.data import (check_same_data, find_data_dir, find_run_dataset, load_given_dataset,
+                           reload_run_split)
+from zoo.runs.evaluation import is_within
+from zoo.training import evaluation, header, keras_file
 from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,7 +122,7 @@ def test_evaluate_names_a_damaged_file(run_copy, capsys, name, content):
     (lambda config: config["model_config"].update(width="wide"), ["run.json", "width", "'wide'"]),
     (lambda config: config["dataset"].update(std=[0.0]), ["run.json", "std", "(0.0,)"]),
     (lambda config: config["dataset"].update(name="digit"), ["'digit'", "'digits'"]),
-    (lambda config: config.update(limit=100), ["test", 100, 150, 10, "--data-dir"]),
+    (lambda config: config.update(limit=100), ["test", 100, 150, "--data-dir", "--data"]),
     (lambda config: config.update(limit="all"), ["run.json", "limit", "'all'"]),
 ], ids=["no model_config", "width", "std", "dataset", "another limit", "no limit"])
 def test_evaluate_refuses_an_inconsistent_run_json(run_copy, capsys, change, parts):
@@ -143,12 +145,72 @@ def test_an_image_folder_that_has_moved(tmp_path):
             Image.new("L", (4, 4), index).save(tmp_path / "pets" / name / f"{index}.png")
     config = {"dataset": {"name": "pets", "kind": "folder", "labels_from": "folder", "source": str(tmp_path / "pets"),
                           "shape": [4, 4, 1], "class_names": ["cat", "dog"], "test": 2}}
-    assert len(reload_run_split(tmp_path / "run", config, "test")) == 2
+    assert len(reload_run_split(tmp_path / "run", config, "test")[0]) == 2
     (tmp_path / "pets").rename(tmp_path / "animals")
     with pytest.raises(UserError) as error:
         reload_run_split(tmp_path / "run", config, "test")
     check_message(error.value, tmp_path / "run", tmp_path / "pets", "--data-dir")
-    assert len(reload_run_split(tmp_path / "run", config, "test", tmp_path / "animals")) == 2
+    split, source = reload_run_split(tmp_path / "run", config, "test", tmp_path / "animals")
+    assert len(split) == 2 and source == str(tmp_path / "animals")
+    (tmp_path / "animals" / "cat").rename(tmp_path / "animals" / "owl")
+    with pytest.raises(UserError) as error:
+        reload_run_split(tmp_path / "run", config, "test", tmp_path / "animals")
+    check_message(error.value, "without 'cat', with 'owl'", "--data-dir", "--data")
+
+
+def test_a_resumed_run_takes_its_files_from_another_place_with_its_own_arguments(tmp_path):
+    for index in range(20):
+        path = tmp_path / "pets" / f"{('cat', 'dog')[index % 2]}.{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (4, 4), index).save(path)
+    (tmp_path / "pets" / "cat.bad.png").write_text("no image")
+    dataset = zoo.load_data(tmp_path / "pets", shape=(4, 4, 1), labels_from="filename", invalid_images="skip")
+    config = {"model": "lenet5", "dataset": json.loads(json.dumps(header.make_dataset_metadata(dataset)))}
+    (tmp_path / "run.json").write_text(json.dumps(config))
+    (tmp_path / "pets").rename(tmp_path / "animals")
+    moved = load_given_dataset(tmp_path, config, tmp_path / "animals")
+    check_same_data(tmp_path, moved)
+    assert moved.info.class_names == ("cat", "dog") and moved.origin["labels_from"] == "filename"
+
+
+def test_images_of_the_same_names_and_sizes_with_another_white_level_are_not_the_runs(tmp_path):
+    for name in ("low", "high"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        for index in range(10):
+            Image.fromarray(np.array([[4095, index]], np.uint16)).save(tmp_path / "scans" / name / f"{index}.tif")
+    dataset = zoo.load_data(tmp_path / "scans", shape=(1, 2, 1))
+    config = {"model": "lenet5", "dataset": header.make_dataset_metadata(dataset)}
+    (tmp_path / "run.json").write_text(json.dumps(config))
+    check_same_data(tmp_path, zoo.load_data(tmp_path / "scans", shape=(1, 2, 1)))
+    for path in (tmp_path / "scans").rglob("*.tif"):
+        Image.fromarray(np.asarray(Image.open(path)) * np.uint16(16)).save(path)
+    with pytest.raises(UserError) as error:
+        check_same_data(tmp_path, zoo.load_data(tmp_path / "scans", shape=(1, 2, 1)))
+    check_message(error.value, 4095, 65535, "--data-dir")
+
+
+def test_an_npz_file_that_has_moved(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=np.zeros((30, 4, 4), np.uint8), y_train=np.arange(30) % 2)
+    config = {"dataset": {"kind": "npz", "name": "a", "source": str(tmp_path / "old" / "a.npz"), "shape": [4, 4, 1],
+                          "class_names": ["cat", "dog"]}}
+    with pytest.raises(UserError) as error:
+        find_run_dataset(tmp_path / "run", config)
+    check_message(error.value, tmp_path / "run", tmp_path / "old" / "a.npz", "--data-dir")
+    for location in (tmp_path, tmp_path / "a.npz"):
+        assert len(find_run_dataset(tmp_path / "run", config, location).train) == 24
+    del config["dataset"]["class_names"]
+    with pytest.raises(UserError) as error:
+        find_run_dataset(tmp_path / "run", config, tmp_path)
+    check_message(error.value, tmp_path / "run" / "run.json", "class_names")
+
+
+@pytest.mark.parametrize("path, expected", [("proj/pets", True), ("proj/../proj/pets/cat", True), ("link", True),
+                                            ("proj/pets2", False), ("proj", False)])
+def test_images_within_the_folder_of_the_training(path, expected, tmp_path):
+    (tmp_path / "proj" / "pets" / "cat").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "proj" / "pets")
+    assert is_within(str(tmp_path / path), str(tmp_path / "proj" / "pets")) == expected
+    assert not is_within("arrays", "arrays")
 
 
 def test_data_are_searched_where_the_training_found_them(tmp_path):

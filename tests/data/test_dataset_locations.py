@@ -33,6 +33,15 @@ def test_the_search_order(tmp_path, monkeypatch):
     assert load_dataset_by_name("mnist").source == f"{cache}/mnist.npz"
 
 
+def test_the_source_is_absolute_wherever_the_folder_was_given(tmp_path, monkeypatch):
+    """As run.json stores it, so that the data are found from another working directory."""
+    write_npz(tmp_path / "data" / "mnist.npz")
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset_by_name("mnist", data_dir="data").source == f"{tmp_path}/data/mnist.npz"
+    monkeypatch.setenv("ZOO_DATA", "data")
+    assert load_dataset_by_name("mnist").source == f"{tmp_path}/data/mnist.npz"
+
+
 def test_zoo_data_without_the_files_is_skipped(tmp_path, monkeypatch):
     (tmp_path / "named").mkdir()
     write_npz(keras_datasets(tmp_path) / "mnist.npz")

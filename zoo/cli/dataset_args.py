@@ -9,7 +9,6 @@ from zoo.data.sources import get_path_kind
 from zoo.errors import UserError
 from zoo.modality import override_size
 from zoo.training.run_config_factory import check_modality, check_source_modality, refuse_finetuning
-from zoo.utils.io import expand_user
 from zoo.weights import pretrained
 
 
@@ -32,6 +31,10 @@ def add_images(group, description, default=None, sources="NAME|FOLDER|FILE.npz|F
                        help="where the class of an image in a folder is read from; folder: the folder that contains "
                             "it, such as cat/123.jpg; filename: the start of its file name, such as cat.123.jpg; "
                             "default: folder")
+    add_invalid_images(group)
+
+
+def add_invalid_images(group):
     group.add_argument("--invalid-images", metavar="error|skip", default="error",
                        help="how to handle files in a folder that cannot be decoded; error: stop with a message; "
                             "skip: exclude them, which reads every file once in advance; default: error")
@@ -77,8 +80,7 @@ def load_images(arguments, limit, source_arguments):
     """
     from zoo.data.loading import load_data
 
-    is_name = arguments.dataset in dataset_info.DATASETS
-    return load_data(arguments.dataset if is_name else expand_user(arguments.dataset), data_dir=arguments.data_dir,
-                     limit=limit, label_mode=getattr(arguments, "label_mode", "fine"),
-                     image_size=common.get_image_size(arguments), sequence_length=common.get_sequence_length(arguments),
-                     labels_from=arguments.labels_from, invalid_images=arguments.invalid_images, **source_arguments)
+    return load_data(arguments.dataset, data_dir=arguments.data_dir, limit=limit,
+                     label_mode=getattr(arguments, "label_mode", "fine"), image_size=common.get_image_size(arguments),
+                     sequence_length=common.get_sequence_length(arguments), labels_from=arguments.labels_from,
+                     invalid_images=arguments.invalid_images, **source_arguments)

@@ -3,6 +3,7 @@
 import json
 
 from zoo.cli import common
+from zoo.cli.dataset_args import add_invalid_images
 from zoo.errors import unknown_name_error
 from zoo.training import run_config
 from zoo.utils.flag_names import translate_keywords
@@ -36,6 +37,10 @@ def build_parser():
                       help="folder with the files of a named dataset, as published, packed or unpacked; default: that "
                            "of the training, or with --dataset NAME the folder in ZOO_DATA, or else Keras's cache, or "
                            "else a download")
+    data.add_argument("--labels-from", metavar="folder|filename",
+                      help="where the class of an image in the folder of --data is read from, as in training; default: "
+                           "as in training")
+    add_invalid_images(data)
     device = parser.add_argument_group("device")
     common.add_gpu(device)
     device.add_argument("-b", "--batch-size", metavar="N",
@@ -77,10 +82,8 @@ def execute_evaluate(argv):
     run_files.check_model_config(run, config)
     backend, device = common.select_device(arguments.gpu, arguments.backend)
     is_own = arguments.data is None
-    if is_own:
-        images = evaluation.load_own_split(run, config, arguments.split, arguments.data_dir)
-    else:
-        images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
+    images = evaluation.load_images(run, config, arguments.data, arguments.split, arguments.data_dir,
+                                    arguments.labels_from, arguments.invalid_images)
     device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
     notes, plural = [*map(translate_keywords, scores.pop("notes"))], run_files.get_run_modality(config).plural

@@ -32,9 +32,11 @@ class Dataset:
         notes: lines to show to the user, such as which splits were split off from the training images.
         files: {name: text} of files that a run keeps beside its run.json, such as the word list of texts.
         limit: the `limit` that `zoo.load_data` was called with; a run needs it to load the data again.
-        origin: additional entries of run.json for loading the data again: {"kind": "npz"}, {"kind": "arrays"}, or for a
-            folder {"kind": "folder", "labels_from": "folder" or "filename", and if it has images of more than eight
-            bits "white_levels": {"integer": 65535, ...}, their white levels}; {} for a published dataset.
+        origin: additional entries of run.json for loading the data again, {} for a published dataset of images.
+            "kind": "folder", of images; "texts", a folder of texts or a .csv file; "npz"; or "arrays". With each of
+            these "fingerprint", a hash of the data. For a folder of images "labels_from", "folder" or "filename", and
+            if it has images of more than eight bits "white_levels", {"integer": 65535, ...}. For texts "vocabulary",
+            the number of token ids.
     """
 
     info: DatasetInfo
@@ -107,7 +109,7 @@ def make_published_dataset(info, layout, arrays, limit):
                    train=splits.Split(images, column, train[:limit]),
                    validation=splits.Split(images, column, validation[:limit]),
                    test=splits.Split(test_images, test_labels[:, info.label_column], test[:limit]),
-                   source=str(layout.path), notes=notes)
+                   source=str(layout.path.absolute()), notes=notes)
 
 
 def load_digits(info, data_dir, limit):

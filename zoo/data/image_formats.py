@@ -13,7 +13,8 @@ from PIL import Image
 
 from zoo.utils.io import open_regular_file
 
-# Pillow's names. TGA, which has no signature, comes last. HEIF and JXL need a plugin that registers them.
+# Pillow's names. TGA, which has no signature, comes last. HEIF needs a plugin, see PILLOW_PLUGINS; so
+# does JXL, which the user imports.
 RASTER_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "DDS", "DIB", "HEIF", "ICNS", "ICO",
                   "JPEG2000", "JXL", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM", "TGA")
 PILLOW_PLUGINS = {"pillow_heif": ("register_heif_opener", ("pillow-heif", (".heic", ".heif", ".hif")))}

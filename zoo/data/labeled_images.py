@@ -16,6 +16,7 @@ from zoo.data.dataset_info import DATASETS, SPLITS
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_listing import list_samples
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
+from zoo.data.image_folder import filter_invalid_images
 from zoo.data.loading import get_source_kind, resolve_shape, split_nested_pairs
 from zoo.data.sources import check_source_arguments
 from zoo.data.pixel_values import to_uint8
@@ -47,8 +48,8 @@ class LabeledImages:
         return len(self.split)
 
 
-def load_labeled_images(source, class_names, shape, *, split_name="test", data_dir=None, labels_from="folder",
-                        white_levels=None):
+def load_labeled_images(source, class_names, shape, *, split_name="test", data_dir=None, labels_from=None,
+                        default_labels_from="folder", invalid_images="error", white_levels=None):
     """Return the LabeledImages of any source that `zoo.load_data` accepts.
 
     From a source with splits (a dataset, a folder with train/ or an .npz file with a test split) the split
@@ -62,7 +63,9 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
         shape: (height, width, channels) of the model input: images of a folder are resized to it, others must have it.
         split_name: "test", "validation" or "train".
         data_dir: the folder with the files of a named dataset.
-        labels_from: "folder" or "filename", where the classes of a folder of images come from.
+        labels_from: "folder" or "filename", where the classes of a folder of images come from; None:
+            `default_labels_from`.
+        invalid_images: "error", or "skip" to skip unreadable files of a folder; a note lists them.
         white_levels: dict, how images of more than eight bits were scaled in the training set; see bit_depth.
 
     Raises:
@@ -70,11 +73,13 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
     """
     shape = tuple(shape)
     kind = get_source_kind(source)
-    check_source_arguments(kind, {"data_dir": data_dir})
+    check_source_arguments(kind, {"data_dir": data_dir, "labels_from": labels_from,
+                                  "invalid_images": None if invalid_images == "error" else invalid_images})
     check_split_name(split_name)
     resolve_shape(kind, source, shape)  # refuses texts
     if kind == "folder":
-        return load_labeled_folder(expand_user(source), class_names, shape, split_name, labels_from, white_levels)
+        return load_labeled_folder(expand_user(source), class_names, shape, split_name,
+                                   labels_from or default_labels_from, invalid_images, white_levels)
     if kind == "npz":
         return load_labeled_npz(expand_user(source).absolute(), class_names, shape, split_name)
     if kind == "arrays":
@@ -106,21 +111,25 @@ def select_labeled_pair(source, split_name):
     return test if split_name == "test" else train, split_name
 
 
-def load_labeled_folder(folder, class_names, shape, split_name, labels_from, white_levels=None):
+def load_labeled_folder(folder, class_names, shape, split_name, labels_from, invalid_images="error",
+                        white_levels=None):
     listing = list_samples(folder, IMAGE, labels_from)
-    has_splits = bool((listing.split_ids > 0).any())
-    indices = np.arange(len(listing))
-    if has_splits:
-        indices = np.flatnonzero(listing.split_ids == FOLDER_SPLITS.index(split_name))
-    if not len(indices) or split_name != "test" and not has_splits:
-        raise make_missing_split_error(folder, split_name, {FOLDER_SPLITS[split_id]
-                                                            for split_id in np.unique(listing.split_ids)} - {""})
-    listing = listing.select(indices)
+    indices, split_name = select_listing_split(listing, split_name)
+    listing, skipped_notes = filter_invalid_images(listing.select(indices), shape, invalid_images)
     labels = match_labels(listing.labels, listing.class_names, class_names, folder)
     images = FolderImages(listing, shape, white_levels=white_levels)
     split = Split(images, labels, np.arange(len(listing)))
-    return LabeledImages(split, str(folder.absolute()), split_name if has_splits else None,
-                         (*listing.notes, *images.notes))
+    return LabeledImages(split, str(folder.absolute()), split_name, (*listing.notes, *skipped_notes, *images.notes))
+
+
+def select_listing_split(listing, split_name):
+    """Return (indices of the samples to evaluate on, their split or None for all of them) of a SampleListing."""
+    present = {FOLDER_SPLITS[split_id] for split_id in np.unique(listing.split_ids)} - {""}
+    if not present and split_name == "test":
+        return np.arange(len(listing)), None
+    if split_name not in present:
+        raise make_missing_split_error(listing.folder, split_name, present)
+    return np.flatnonzero(listing.split_ids == FOLDER_SPLITS.index(split_name)), split_name
 
 
 def load_labeled_npz(path, class_names, shape, split_name):

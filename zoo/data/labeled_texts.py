@@ -6,14 +6,13 @@ from zoo.catalogue import VOCABULARY_LIMITS
 from zoo.data import text_files
 from zoo.data.array_labels import convert_array_pair
 from zoo.data.dataset_info import get_dataset_info
-from zoo.data.labeled_images import (LabeledImages, check_max_label, check_split_name, make_missing_split_error,
-                                     match_labels, read_labeled_npz, select_labeled_pair)
+from zoo.data.labeled_images import (LabeledImages, check_max_label, check_split_name, match_labels, read_labeled_npz,
+                                     select_labeled_pair, select_listing_split)
 from zoo.data.loading import get_source_kind, resolve_shape
 from zoo.data.sources import check_source_arguments
-from zoo.data.split_names import FOLDER_SPLITS
 from zoo.data.splits import Split
 from zoo.data.text_arrays import check_token_ids, convert_texts
-from zoo.data.text_loading import SOURCES, describe_unknown_words, encode_texts, load_imdb
+from zoo.data.text_loading import describe_unknown_words, encode_texts, load_imdb
 from zoo.data.vocabulary import FIRST_WORD, PADDING, START, UNKNOWN, WORDS_FILE, parse_vocabulary
 from zoo.errors import UserError
 from zoo.modality import TEXT
@@ -23,8 +22,8 @@ from zoo.utils.io import expand_user
 def load_labeled_texts(source, class_names, length, vocabulary, *, split_name="test", data_dir=None):
     """Return the LabeledImages, whose images are token ids, of any source of texts that `zoo.load_data` accepts.
 
-    From a source with splits the split `split_name` is used; from class folders, a .csv file and one pair of arrays,
-    all texts.
+    From a source with splits, a .csv file with a column of them among others, the split `split_name` is used; from
+    class folders, another .csv file and one pair of arrays, all texts.
 
     Args:
         source: as for `zoo.load_data`; a Dataset must have the words of `vocabulary`.
@@ -53,8 +52,6 @@ def load_labeled_texts(source, class_names, length, vocabulary, *, split_name="t
         return load_labeled_text_arrays(pair, class_names, length, vocabulary, split_name, str(path))
     if kind == "name":
         return load_labeled_dataset(source, class_names, length, vocabulary, split_name, data_dir)
-    if kind != "dataset":
-        raise UserError(f"{SOURCES}; got {source}")
     if source.files.get(WORDS_FILE) != vocabulary.to_text() or source.info.shape != (length,):
         raise UserError(f"{source.source} has other token ids than those that the model was trained on; give its "
                         "folder or .csv file")
@@ -71,16 +68,10 @@ def select_labeled_split(dataset, class_names, split_name):
 def load_labeled_files(path, class_names, length, vocabulary, split_name):
     """Return the LabeledImages of a folder or .csv file."""
     listing, texts = text_files.list_texts(path)
-    has_splits, indices = bool((listing.split_ids > 0).any()), np.arange(len(listing))
-    if has_splits:
-        indices = np.flatnonzero(listing.split_ids == FOLDER_SPLITS.index(split_name))
-    if not len(indices) or split_name != "test" and not has_splits:
-        raise make_missing_split_error(path, split_name, {FOLDER_SPLITS[split_id]
-                                                          for split_id in np.unique(listing.split_ids)} - {""})
+    indices, used_split = select_listing_split(listing, split_name)
     labels = match_labels(listing.labels[indices], listing.class_names, class_names, path)
     tokens, counts = encode_texts(texts, indices, vocabulary, length)
-    return LabeledImages(Split(tokens, labels, np.arange(len(labels))), str(path.absolute()),
-                         split_name if has_splits else None,
+    return LabeledImages(Split(tokens, labels, np.arange(len(labels))), str(path.absolute()), used_split,
                          (*listing.notes, *describe_unknown_words(split_name, *counts)))
 
 

@@ -21,8 +21,6 @@ from zoo.errors import UserError
 from zoo.modality import TEXT, override_size
 from zoo.utils.io import expand_user, replace_surrogates
 
-SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, an .npz file, or "
-           "a pair (texts, labels)")
 UNLABELED_CLASS = "unsup"  # in the folder train of the original IMDB files
 
 
@@ -43,8 +41,6 @@ def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=No
         return load_npz_pairs(source, TEXT, functools.partial(
             load_text_arrays, length=length, size=size, id_length=sequence_length, class_names=class_names,
             limit=limit))
-    if kind not in ("folder", "csv"):
-        raise UserError(f"{SOURCES}; got {source}")
     return load_text_files(expand_user(source), length, size, limit)
 
 
@@ -167,5 +163,5 @@ def load_imdb(info, length, size, data_dir=None, limit=None):
         splits.make_stratified_order(test_labels, splits.SPLIT_SEED))
     return Dataset(replace(info, shape=(length,)), Split(tokens, labels, train[:limit]),
                    Split(tokens, labels, validation[:limit]), Split(test_tokens, test_labels, test[:limit]),
-                   source=str(layout.path), notes=notes, origin={"vocabulary": size},
+                   source=str(layout.path.absolute()), notes=notes, origin={"vocabulary": size},
                    files={WORDS_FILE: vocabulary.to_text()})

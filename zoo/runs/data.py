@@ -8,7 +8,7 @@ from zoo.data import dataset_info, image_folder
 from zoo.data.datasets import load_dataset
 from zoo.data.file_layouts import find_layout
 from zoo.data.labeled_images import check_split_name
-from zoo.data.loading import load_data
+from zoo.data.loading import get_source_kind, load_data
 from zoo.data.text_loading import load_imdb, load_text_files
 from zoo.errors import UserError
 from zoo.modality import get_modality
@@ -19,6 +19,7 @@ from zoo.utils.io import expand_user
 
 # Mean difference of a sample that is accepted: of an image's pixels on the scale 0..255, and of token ids
 MAX_DIFFERENCES = {"uint8": 8, "int32": 0}
+FILE_KINDS = {"folder": ("folder", "texts"), "csv": ("texts",), "npz": ("npz",)}  # in run.json, by the kind of source
 COMPARE_BATCH_SIZE = 256  # images compared at a time
 
 
@@ -40,19 +41,32 @@ def find_run_dataset(run, config, data_dir=None):
         raise UserError(f"{run} was trained on arrays, which are not saved in it; pass them again: "
                         f"resume(dataset=...), or evaluate(zoo.load_data(({plural}, labels), ...)), with the same "
                         "arguments as in training")
-    if info.get("kind") == "npz":
-        path = Path(info.get("source") or "")
-        if data_dir is not None:  # the file, or the folder that contains it
-            location = expand_user(data_dir)
-            path = location / path.name if location.is_dir() else location
-        return load_data(path, limit=limit, class_names=info["class_names"], shape=tuple(info["shape"]),
-                         vocabulary=info.get("vocabulary"))
     try:
+        if info.get("kind") == "npz":
+            path = expand_user(resolve_source(run, info, data_dir))
+            if data_dir is not None and path.is_dir():  # the folder that contains the file
+                path = path / Path(info["source"]).name
+            return load_data(path, limit=limit, class_names=info["class_names"], shape=tuple(info["shape"]),
+                             vocabulary=info.get("vocabulary"))
         return get_modality(info["shape"]).get_function("reload_dataset")(run, config, data_dir)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
+
+
+def load_given_dataset(run, config, source, data_dir=None):
+    """Return the Dataset of a source that the user gives in place of the recorded one, without checking its contents.
+
+    A source of the same kind is loaded with the arguments of the training, such as labels_from and class_names.
+    """
+    kind, info = get_source_kind(source), config["dataset"]
+    if kind == "name" and "kind" not in info and source == info["name"]:
+        return find_run_dataset(run, config, data_dir)
+    if info.get("kind") in FILE_KINDS.get(kind, ()):
+        return find_run_dataset(run, config, source)
+    return load_data(source, limit=None if kind == "dataset" else config.get("limit"), shape=tuple(info["shape"]),
+                     vocabulary=info.get("vocabulary"), class_names=info["class_names"] if kind == "arrays" else None)
 
 
 def reload_image_dataset(run, config, data_dir):
@@ -122,6 +136,16 @@ def check_same_data(run, dataset, option="data_dir"):
                         ("files", "names, sizes or labels"))
         raise UserError(f"{run} was started with other {kinds} than those in {dataset.source}: their number is the "
                         f"same, but {parts} differ; {advise_same_data(config, dataset, option)}, or {NEW_RUN_HINT}")
+    levels, new_levels = (data.get("white_levels") for data in (config, dataset.origin))
+    if levels != new_levels:
+        raise UserError(f"{run} was started with other files than those in {dataset.source}: in images of more than 8 "
+                        f"bits white was {format_white_levels(levels)}, and is {format_white_levels(new_levels)}; "
+                        f"{advise_same_data(config, dataset, option)}, or {NEW_RUN_HINT}")
+
+
+def format_white_levels(levels):
+    """Return the white levels of a dataset, {kind: value} or None, as text."""
+    return " and ".join(f"{value} ({kind})" for kind, value in (levels or {}).items()) or "none"
 
 
 def describe_class_difference(old_names, new_names):
@@ -152,7 +176,7 @@ def get_data_option(dataset):
 
 
 def reload_run_split(run, config, name, data_dir=None):
-    """Return the split `name` of the run's data; UserError where it is not the split that the run used.
+    """Return (split, source) of the split `name` of the run's data; UserError where it is not what the run used.
 
     Compared are the classes, the number of images, and where the run was tested the labels of its test split and the
     images in samples.npz: those of the test split for "test", of the training split for the others; for "validation",
@@ -161,23 +185,26 @@ def reload_run_split(run, config, name, data_dir=None):
     check_split_name(name)
     dataset = find_run_dataset(run, config, data_dir)
     dataset_config, split = config["dataset"], getattr(dataset, name)
-    if list(dataset.info.class_names) != dataset_config["class_names"] or len(split) != dataset_config.get(name):
-        plural = dataset.info.modality.plural
-        raise UserError(f"{dataset.source} has {len(split):,} {plural} in its {name} split, but the run had "
-                        f"{dataset_config.get(name)}, of {len(dataset_config['class_names'])} classes; pass the run's "
-                        "data with data_dir=...")
+    advice = "pass the run's data with data_dir=..., or evaluate on other data with data=..."
+    names = [*map(str, dataset_config["class_names"])]
+    if names != [*map(str, dataset.info.class_names)]:
+        difference = describe_class_difference(names, [*map(str, dataset.info.class_names)])
+        raise UserError(f"{dataset.source} has other classes than {run} was trained on: {difference}; {advice}")
+    if len(split) != dataset_config.get(name):
+        raise UserError(f"{dataset.source} has {len(split):,} {dataset.info.modality.plural} in its {name} split, but "
+                        f"{run} had {dataset_config.get(name)}; {advice}")
     matches, samples = True, Path(run) / "samples.npz"
     if name == "test":
         predictions = run_samples.read_predictions(Path(run), len(dataset_config["class_names"]))
         matches = not predictions or np.array_equal(predictions[0], split.labels)
     if name == "validation":  # of which the run keeps no samples
-        matches = dataset.origin.get("fingerprint") == dataset_config.get("fingerprint")
+        matches = all(dataset.origin.get(key) == dataset_config.get(key) for key in ("fingerprint", "white_levels"))
     if matches and samples.is_file():
         matches = has_samples(read_arrays(samples), name, dataset)
     if not matches:
         raise UserError(f"the {name} split of {dataset.source} is not that of {run}, although it has the same number "
-                        "of samples; pass the run's data with data_dir=..., or evaluate on other data with data=...")
-    return split
+                        f"of samples; {advice}")
+    return split, dataset.source
 
 
 def has_samples(arrays, name, dataset):

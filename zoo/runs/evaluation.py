@@ -1,5 +1,6 @@
 """Evaluate the model of a run on labeled images: its own splits, or others. Only `evaluate_run` loads a backend."""
 
+import os
 from pathlib import Path
 
 from zoo.data.dataset_info import SPLITS
@@ -21,12 +22,23 @@ def load_own_split(run, config, split, data_dir=None):
 
     Adds a note to the test split: it was evaluated at the end of training already.
     """
-    run_split = reload_run_split(run, config, split, data_dir)
+    run_split, source = reload_run_split(run, config, split, data_dir)
     notes = (TEST_REUSE_NOTE,) if split == "test" else ()
-    return LabeledImages(run_split, str(config["dataset"].get("source")), split, notes)
+    return LabeledImages(run_split, source, split, notes)
 
 
-def load_other_images(run, config, data, split, data_dir=None):
+def load_images(run, config, data, split, data_dir=None, labels_from=None, invalid_images="error"):
+    """Return the LabeledImages of `data`, or where it is None of one of the run's own splits; see `Run.evaluate`."""
+    if data is not None:
+        return load_other_images(run, config, data, split, data_dir, labels_from, invalid_images)
+    for name, value, default in (("labels_from", labels_from, None), ("invalid_images", invalid_images, "error")):
+        if value != default:
+            raise UserError(f"{name}={value!r} applies to a folder that is given as data=...; the run's own data are "
+                            "read as in training; omit it")
+    return load_own_split(run, config, split, data_dir)
+
+
+def load_other_images(run, config, data, split, data_dir=None, labels_from=None, invalid_images="error"):
     """Return the LabeledImages, or texts, of other data than the run's splits; see `load_labeled_images`.
 
     Adds a note if the run was trained on data from the same folder or file.
@@ -35,7 +47,7 @@ def load_other_images(run, config, data, split, data_dir=None):
     info = config["dataset"]
     try:
         names = [str(name) for name in info["class_names"]]
-        images = make_reader(Path(run), config).load_labeled(data, names, split, data_dir)
+        images = make_reader(Path(run), config).load_labeled(data, names, split, data_dir, labels_from, invalid_images)
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(run) / 'run.json'} is damaged: the dataset has no {error}") from None
     if images.split_name != "test" and is_within(images.source, info.get("source") or ""):
@@ -54,9 +66,11 @@ def check_is_data(data):
 
 
 def is_within(path, folder):
-    """Return whether `path` is `folder` or lies in it; False unless both are absolute paths."""
-    path, folder = Path(path), Path(folder)
-    return path.is_absolute() and folder.is_absolute() and folder in (path, *path.parents)
+    """Return whether `path` is `folder` or lies in it, links followed; False unless both are absolute paths."""
+    if not (os.path.isabs(path) and os.path.isabs(folder)):
+        return False
+    path, folder = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    return folder in (path, *path.parents)
 
 
 def get_recipe_batch_size(config):

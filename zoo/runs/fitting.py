@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import registry
-from zoo.data.loading import get_source_kind, load_data
+from zoo.data.loading import load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.arguments import (check_callbacks, check_limit, check_logger_names, check_run_location, check_seed,
                                 compute_deadline)
 from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
-from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
+from zoo.runs.data import check_same_data, get_data_option, load_given_dataset, reload_run_dataset
 from zoo.runs.process_state import train_alone
 from zoo.runs.session_device import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
@@ -254,11 +254,8 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
     if read_finished_result(run.path, run_config.recipe.epochs):
         return open_finished_run(run.path, display)
     device = prepare_run_device(gpu, run_config)
-    info = run.config["dataset"]
-    kind = None if dataset is None else get_source_kind(dataset)
-    data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
-        dataset, limit=None if kind == "dataset" else run_config.limit, shape=tuple(info["shape"]),
-        vocabulary=info.get("vocabulary"), class_names=info["class_names"] if kind == "arrays" else None)
+    data = (reload_run_dataset(run.path, run.config, data_dir) if dataset is None else
+            load_given_dataset(run.path, run.config, dataset, data_dir))
     with train_alone(display) as seconds_waited:
         session = Session(run_config, data, device, functools.partial(run_work, display), deadline + seconds_waited,
                           checkpoint_seconds, callbacks=callbacks, loggers=logger_names, display=display)

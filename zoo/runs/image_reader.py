@@ -53,10 +53,11 @@ class ImageReader:
             raise UserError("images must be all paths, all Pillow images or all arrays, not a list of several kinds")
         return iter([prepare_image_arrays(images, self.shape)])
 
-    def load_labeled(self, source, class_names, split_name, data_dir=None):
-        """Return the LabeledImages of a source; see `load_labeled_images`."""
+    def load_labeled(self, source, class_names, split_name, data_dir=None, labels_from=None, invalid_images="error"):
+        """Return the LabeledImages of a source; see `load_labeled_images`. labels_from: None: as in training."""
         return load_labeled_images(source, class_names, self.shape, split_name=split_name, data_dir=data_dir,
-                                   labels_from=self.labels_from, white_levels=self.white_levels)
+                                   labels_from=labels_from, default_labels_from=self.labels_from,
+                                   invalid_images=invalid_images, white_levels=self.white_levels)
 
 
 def prepare_file_batches(reader, paths):

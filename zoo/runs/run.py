@@ -105,7 +105,8 @@ class Run:
         self._check_checkpoint(checkpoint)
         return load_run_model(self.path, checkpoint)
 
-    def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
+    def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, labels_from=None,
+                 invalid_images="error", batch_size=None):
         """Evaluate the model on labeled images, or texts for a run on texts.
 
         Args:
@@ -120,6 +121,9 @@ class Run:
                 selection.
             checkpoint: "best" or "last".
             data_dir: the folder with the run's data, if it has been moved; or with the files of a named dataset.
+            labels_from: for a folder of images as `data`, "folder" or "filename", as for `zoo.load_data`; None: as in
+                training.
+            invalid_images: for a folder as `data`, "error", or "skip" to skip unreadable files; a note lists them.
             batch_size: batch size; None: the training batch size, which reproduces result.json to the last digit.
 
         Returns:
@@ -137,10 +141,7 @@ class Run:
         from zoo.runs import evaluation
 
         self._check_checkpoint(checkpoint)
-        if data is None:
-            images = evaluation.load_own_split(self.path, self.config, split, data_dir)
-        else:
-            images = evaluation.load_other_images(self.path, self.config, data, split, data_dir)
+        images = evaluation.load_images(self.path, self.config, data, split, data_dir, labels_from, invalid_images)
         return evaluation.evaluate_run(self.path, self.config, images, checkpoint, batch_size)
 
     def predict(self, images, *, top_k=None, checkpoint="best"):

@@ -85,7 +85,7 @@ class TextInspection:
 def load_searched_texts(run):
     """Return (token ids, description) of texts of the run: its training split, or if that is gone, the saved ones."""
     try:
-        split = reload_run_split(run.path, run.config, "train")
+        split, _ = reload_run_split(run.path, run.config, "train")
         count = min(MAX_TEXTS, len(split))
         return split.batch(np.arange(count))[0], f"{count:,} training texts"
     except UserError:

@@ -10,6 +10,7 @@ from zoo.data.labeled_texts import load_labeled_texts
 from zoo.data.text_arrays import check_token_ids, convert_texts, has_texts
 from zoo.data.vocabulary import FIRST_WORD, read_vocabulary
 from zoo.errors import UserError
+from zoo.modality import TEXT
 from zoo.runs.image_reader import prepare_file_batches
 from zoo.training.backend import import_keras
 from zoo.utils.io import expand_user
@@ -75,8 +76,11 @@ class TextReader:
         return check_token_ids(convert_texts(tokens, "given"), self.length, len(self.vocabulary.words) + FIRST_WORD,
                                "given texts")
 
-    def load_labeled(self, source, class_names, split_name, data_dir=None):
-        """Return the LabeledImages of a source; see `load_labeled_texts`."""
+    def load_labeled(self, source, class_names, split_name, data_dir=None, labels_from=None, invalid_images="error"):
+        """Return the LabeledImages of a source; see `load_labeled_texts`. The last two are refused: for images only."""
+        for name, is_given in (("labels_from", labels_from is not None), ("invalid_images", invalid_images != "error")):
+            if is_given:
+                TEXT.require(f"{name}=...", "the run", "omit it")
         return load_labeled_texts(source, class_names, self.length, self.vocabulary, split_name=split_name,
                                   data_dir=data_dir)
 
