@@ -18,6 +18,8 @@ import zoo
 from zoo import registry
 from zoo.cli import export
 from zoo.exporters import formats, writers
+from zoo.exporters.export import describe_input
+from zoo.modality import IMAGE
 from zoo.training import custom_model, model_loading, run_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +57,14 @@ def images():
 @pytest.fixture(scope="module")
 def expected_probabilities(run, images):
     return zoo.load(run).predict(images, verbose=0)
+
+
+@pytest.mark.parametrize("levels, parts", [(None, ()), ({"integer": 255}, ()), ({"integer": 4095}, ("0..4095", "0..255")),
+                                           ({"float": 1, "integer": 65535}, ("0..1", "0..65535", "8 bits"))])
+def test_the_description_of_the_input_has_the_white_levels(levels, parts):
+    description = describe_input(IMAGE, {"white_levels": levels} if levels else {})
+    assert ("0.." in description) == bool(parts)
+    check_text(description, "0 to 255", *parts)
 
 
 def export_run(run, name, folder, capsys, *pixels):

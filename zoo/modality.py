@@ -8,6 +8,7 @@ import importlib
 from dataclasses import dataclass, field
 
 from zoo.errors import UserError
+from zoo.utils.validation import check_positive_integer
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,10 @@ def join_names(names):
 def override_size(shape, subject, image_size=None, sequence_length=None):
     """Return a shape with the (height, width) of images or the length of texts that the user requests.
 
-    UserError for the one that does not apply to samples of this shape. subject: the model or data that they are for.
+    UserError for an invalid length, and for the one that does not apply to samples of this shape. subject: the model or data that they are for.
     """
-    for feature, sizes in (("image_size=...", image_size), ("sequence_length=...", sequence_length and
-                                                            (sequence_length,))):
+    length = None if sequence_length is None else (check_positive_integer("sequence_length", sequence_length),)
+    for feature, sizes in (("image_size=...", image_size), ("sequence_length=...", length)):
         if sizes is not None:
             get_modality(shape).require(feature, subject, "omit it")
             shape = (*sizes, *shape[len(sizes):])

@@ -56,10 +56,19 @@ def test_a_changed_pixel_is_detected(tmp_path):
     check_message(error.value, tmp_path, "test", "cifar10", f"{digest_by_hand(labels, images):064x}"[:16])
 
 
-def test_a_missing_digest_is_not_checked(tmp_path):
-    write_idx(tmp_path)
+@pytest.mark.parametrize("first, is_fashion", [((9, 0, 0, 3, 0, 2, 7, 2, 5, 5), True),
+                                               ((8, 7, 0, 1, 4, 2, 4, 8, 1, 1), False)])  # of KMNIST
+def test_first_labels_in_place_of_a_missing_digest(tmp_path, first, is_fashion):
+    labels, images = MNIST["train"]
+    labels = np.concatenate([np.array(first, labels.dtype)[:, None], labels[10:]])
+    write_idx(tmp_path, {**MNIST, "train": (labels, images)})
     info = replace(make_full_info("fashion_mnist", MNIST), train_digest=None, test_digest=None)
-    assert load_dataset(info, data_dir=tmp_path).notes == ()
+    if is_fashion:
+        assert load_dataset(info, data_dir=tmp_path).notes == ()
+        return
+    with pytest.raises(UserError) as error:
+        load_dataset(info, data_dir=tmp_path)
+    check_message(error.value, tmp_path, "fashion_mnist")
 
 
 def test_too_many_images(tmp_path):

@@ -186,7 +186,9 @@ def test_the_lock_of_a_dead_process_blocks_nobody(mnist, server, cache):
     process.kill()
     process.wait(20)
     server.open.set()
-    assert len(load_dataset(mnist).train) == 92
+    scratch = cache / f".{process.pid}-mnist.npz"
+    assert scratch.exists()
+    assert len(load_dataset(mnist).train) == 92 and not scratch.exists()
 
 
 def test_one_line_on_a_terminal(mnist):

@@ -102,7 +102,8 @@ def test_a_csv_file_with_a_column_of_splits(tmp_path, names):
 
 
 def test_labels_of_a_csv_file_in_both_unicode_forms(tmp_path):
-    rows = [(text, ("caf\u00e9", "cafe\u0301", "tea")[index % 3]) for index, (text, _) in enumerate(make_topic_texts(40))]
+    labels = ("caf\u00e9", "cafe\u0301", "tea")
+    rows = [(text, labels[index % 3]) for index, (text, _) in enumerate(make_topic_texts(40))]
     assert load_data(write_csv(tmp_path / "a.csv", rows)).info.class_names == ("caf\u00e9", "tea")
 
 

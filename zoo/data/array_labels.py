@@ -6,6 +6,7 @@ import numpy as np
 
 from zoo.data import splits
 from zoo.data.dataset_info import SPLITS
+from zoo.data.text_arrays import has_texts
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 
@@ -32,9 +33,19 @@ def convert_array_pair(pair, split, convert_samples, modality):
 
 
 def is_pairs(values):
-    """Return whether `values` is a list of pairs, as of (image, label)."""
+    """Return whether `values` is a list of pairs (image, label)."""
     return isinstance(values, (tuple, list)) and len(values) > 0 and all(
-        isinstance(value, (tuple, list)) and len(value) == 2 for value in values)
+        isinstance(value, (tuple, list)) and len(value) == 2 and is_scalar(value[1]) for value in values)
+
+
+def is_scalar(value):
+    return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
+
+
+def is_array_pair(value):
+    """Return whether a value is a pair (samples, labels), such as (x_test, y_test); two labels have one axis at most."""
+    return isinstance(value, (tuple, list)) and len(value) == 2 and (getattr(value[0], "ndim", 0) >= 2
+                                                                    or has_texts(value[0]))
 
 
 def convert_to_array(values, what):

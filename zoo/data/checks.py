@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from zoo.data.dataset_info import DATASETS
+from zoo.data.file_layouts import FIRST_LABELS, NUM_FIRST_LABELS
 from zoo.errors import UserError
 
 
@@ -51,6 +52,19 @@ def check_count(info, layout, split, count):
         raise UserError(f"{layout} contains {count:,} {split} {plural}, but {info.name} has only {full_count:,}; "
                         f"use the original files of the authors")
     return (f"{info.name}: {count:,} of {full_count:,} {split} {plural}",) if count < full_count else ()
+
+
+def check_first_labels(info, layout, labels):
+    """Raise a UserError if a full training set without a digest does not begin with the labels that the authors' has.
+
+    Other datasets have the same file names and counts: KMNIST has those of Fashion-MNIST.
+    """
+    expected = FIRST_LABELS.get(info.name)
+    first = tuple(map(int, labels[:NUM_FIRST_LABELS]))
+    if expected and not info.train_digest and len(labels) == info.published_train and first != expected:
+        raise UserError(f"{layout} contains as many images as {info.name}, but different ones: the first labels are "
+                        f"{first}, expected {expected}; put the files of {info.name} into a folder {info.name} next to "
+                        "them")
 
 
 def check_digest(info, layout, split, actual, expected):

@@ -94,6 +94,7 @@ def make_published_dataset(info, layout, arrays, limit):
     labels, images = arrays["training"]
     hashes = checks.hash_records(labels, images)
     notes = checks.check_published_split(info, layout, "training", hashes)
+    checks.check_first_labels(info, layout, labels[:, -1])
     order = splits.make_canonical_order(labels[:, -1], hashes)
     validation, train = splits.split_by_ratio(order, (info.validation, info.train))
 

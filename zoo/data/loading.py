@@ -4,13 +4,14 @@ import os
 from dataclasses import replace
 
 from zoo.data import image_folder
+from zoo.data.array_labels import is_array_pair, is_pairs
 from zoo.data.arrays import has_image_arrays, load_arrays, load_npz
 from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
 from zoo.data.sources import SOURCE_KINDS, check_source_arguments, describe_source, get_path_kind
 from zoo.data.text_arrays import has_texts
 from zoo.errors import UserError
-from zoo.modality import IMAGE, TEXT, get_modality
+from zoo.modality import IMAGE, MODALITIES, TEXT, get_modality
 from zoo.utils.io import expand_user
 from zoo.utils.validation import is_integer
 
@@ -112,6 +113,7 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
                  "invalid_images": None if invalid_images == "error" else invalid_images}
     kind = get_source_kind(source)
     check_source_arguments(kind, arguments)
+    check_shape(shape)
     if kind == "dataset":
         return check_vocabulary(source, vocabulary)
     shape = resolve_shape(kind, source, shape, sequence_length)
@@ -119,6 +121,14 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
     dataset = load_source(kind, source, shape=shape, vocabulary=vocabulary,
                           **{name: value for name, value in arguments.items() if value is not None})
     return replace(dataset, limit=None if limit is None else int(limit))  # not a NumPy integer, which is not JSON
+
+
+def check_shape(shape):
+    """Raise UserError unless a shape is None or has the positive sizes of one modality's axes."""
+    if shape is not None and not (isinstance(shape, (tuple, list)) and all(is_integer(n) and n > 0 for n in shape)
+                                  and len(shape) in [len(modality.axes) for modality in MODALITIES.values()]):
+        raise UserError("shape must be (height, width, channels) of images, or (length,) of texts, in positive integers; "
+                        f"got {shape!r}")
 
 
 def resolve_shape(kind, source, shape, sequence_length=None):
@@ -193,6 +203,9 @@ def get_source_kind(source):
 
 def resolve_array_pairs(source, validation_data, test_data):
     """Return {split: (samples, labels)} of the splits that are given as arrays, the training split first."""
+    if len(source) == 3 and all(map(is_array_pair, source)) and not is_pairs(source):
+        raise UserError("the data are three pairs of arrays; give the second as validation_data=..., and the third as "
+                        "test_data=...")
     train, test = split_nested_pairs(source)
     if test is not None and test_data is not None:
         raise UserError("the test data were given twice: the second pair of ((x_train, y_train), (x_test, y_test)) is "
@@ -203,11 +216,7 @@ def resolve_array_pairs(source, validation_data, test_data):
 
 def split_nested_pairs(source):
     """Return (training pair, test pair) of ((x_train, y_train), (x_test, y_test)); (source, None) for one pair."""
-    def has_samples(value):  # a pair of two labels has at most one axis in each
-        return isinstance(value, (tuple, list)) and len(value) == 2 and (getattr(value[0], "ndim", 0) >= 2
-                                                                        or has_texts(value[0]))
-
-    return tuple(source) if len(source) == 2 and all(map(has_samples, source)) else (source, None)
+    return tuple(source) if len(source) == 2 and all(map(is_array_pair, source)) else (source, None)
 
 
 def resolve_image_shape(image_size, shape):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from zoo.catalogue import VOCABULARY_LIMITS
 from zoo.data import array_labels, splits, text_files
 from zoo.data.arrays import load_npz_pairs
 from zoo.data.dataset_info import SPLITS, DatasetInfo, get_dataset_info, select_label_set
@@ -20,6 +21,7 @@ from zoo.data.vocabulary import DEFAULT_SIZE, WORDS_FILE, count_words, make_id_v
 from zoo.errors import UserError
 from zoo.modality import TEXT, override_size
 from zoo.utils.io import expand_user, replace_surrogates
+from zoo.utils.validation import is_integer
 
 UNLABELED_CLASS = "unsup"  # in the folder train of the original IMDB files
 
@@ -31,7 +33,7 @@ def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=No
         TEXT.require(f"{argument}=...", describe_source(kind, source), "omit it")
     splits.check_limit(limit)
     (length,) = override_size(shape, source, sequence_length=sequence_length)
-    size = DEFAULT_SIZE if vocabulary is None else vocabulary
+    size = DEFAULT_SIZE if vocabulary is None else check_vocabulary_size(vocabulary)
     if kind == "name":
         return load_imdb(select_label_set(get_dataset_info(source), label_mode), length, size, data_dir, limit)
     if kind == "arrays":
@@ -42,6 +44,14 @@ def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=No
             load_text_arrays, length=length, size=size, id_length=sequence_length, class_names=class_names,
             limit=limit))
     return load_text_files(expand_user(source), length, size, limit)
+
+
+def check_vocabulary_size(size):
+    """Return a number of token ids as an int; UserError for an invalid one."""
+    smallest, largest = VOCABULARY_LIMITS
+    if not is_integer(size) or not smallest <= size <= largest:
+        raise UserError(f"vocabulary must be an integer from {smallest} to {largest:,}; got {size!r}")
+    return int(size)
 
 
 def load_text_files(path, length, size, limit=None):

@@ -15,6 +15,7 @@ from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.utils.io import write_text
 from zoo.weights import pretrained
 
+DEEP_IMAGES = {"integer": "images of more than 8 bits", "float": "images of floats"}  # by the kind of their white level
 NUM_NOISE_SAMPLES, NUM_TRAINING_SAMPLES = 8, 24  # images or texts for the verification
 
 
@@ -48,7 +49,7 @@ def export_run(run, config, format, path, checkpoint):
         raise UserError(f"{run / 'run.json'} is damaged: it has {len(names)} class names, but the model has "
                         f"{model.output_shape[-1]} outputs")
     modality = get_modality(model.input_shape[1:])
-    preprocessing = modality.input_description
+    preprocessing = describe_input(modality, config["dataset"])
     metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": preprocessing}
     if format == "weights" and config["dataset"]["mean"]:  # texts are not scaled
         preprocessing = describe_weights_scaling(run, config)
@@ -60,6 +61,13 @@ def export_run(run, config, format, path, checkpoint):
         labels_path = path.with_name(f"{stem}.{LABELS_SUFFIX}")
         write_text(labels_path, "\n".join(names) + "\n")
     return ExportResult(path, labels_path, preprocessing, len(samples), max_difference)
+
+
+def describe_input(modality, dataset):
+    """Return a description of the input of a run's model; dataset: that of its run.json."""
+    levels = (dataset.get("white_levels") or {}).items()
+    return "; ".join((modality.input_description, *(f"{DEEP_IMAGES[kind]}: 0..{white} to 0..255"
+                                                    for kind, white in levels if white != 255)))
 
 
 def make_comparison_samples(run, model, config):

@@ -67,7 +67,7 @@ def lock_run(run):
     except OSError as error:
         raise UserError(f"cannot lock {run}: {error.strerror} ({run / LOCK_FILE})") from None
     with lock:
-        remove_stale_scratch_files(run)
+        remove_stale_scratch_files(run.rglob(".*-*"))
         yield
 
 

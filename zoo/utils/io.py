@@ -98,9 +98,9 @@ def is_scratch_file(path):
     return SCRATCH_NAME.match(path.name) is not None
 
 
-def remove_stale_scratch_files(folder):
-    """Remove the scratch files that killed processes left in `folder` and its subfolders."""
-    for path in folder.rglob(".*-*"):
+def remove_stale_scratch_files(paths):
+    """Remove those of the `paths` that are scratch files which killed processes left."""
+    for path in paths:
         match = SCRATCH_NAME.match(path.name)
         if match and not is_process_alive(int(match[1])) and not path.is_dir():
             with contextlib.suppress(OSError):
