@@ -345,7 +345,7 @@ def test_arrays_of_gray_and_color(run_and_channels):
     """Arrays give the same predictions as the same images in files."""
     run, channels = run_and_channels
     model = run.load_model()
-    gray, color = make_stripes(3, seed=6)[0], make_stripes(3, seed=7, channels=3)[0]
+    gray, color = make_stripes(4, seed=6)[0], make_stripes(4, seed=7, channels=3)[0]
     as_color = np.stack([gray[..., 0]] * 3, axis=3)
     as_gray = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in color])[..., None]
 

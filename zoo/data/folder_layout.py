@@ -153,10 +153,11 @@ def check_split_classes(folder, modality, folders):
             names.setdefault(others, {}).setdefault(split, name)
     for others, splits in names.items():
         if "train" in splits and len(splits) > 1:
-            (first, train), (second, held_out), *_ = sorted(splits.items(), key=lambda item: item[0] != "train")
-            raise UserError(f"{folder} is ambiguous: {train}/ and {held_out}/ are either two classes, or the splits "
-                            f"{first} and {second} of one class; for splits, move the {modality.plural} into "
-                            f"{first}/{others} and {second}/{others}; for classes, rename {held_out}/")
+            split = next(split for split in splits if split != "train")
+            train, held_out = replace_surrogates(splits["train"]), replace_surrogates(splits[split])
+            raise UserError(f"{folder} is ambiguous: {train}/ and {held_out}/ are either two classes, or the splits train "
+                            f"and {split} of one class; for splits, move the {modality.plural} into train/{others} and "
+                            f"{split}/{others}; for classes, rename {held_out}/")
 
 
 def check_inner_splits(folder, modality, classes):

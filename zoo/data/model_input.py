@@ -22,7 +22,8 @@ def prepare_image_arrays(images, shape):
         shape: (height, width, channels) of the model input; arrays are not resized.
 
     Raises:
-        UserError: for arrays of other shapes, dtypes or values.
+        UserError: for arrays of other shapes, dtypes or values, and for (3, height, width) where the model takes RGB,
+            which is one image of PyTorch's layout, or three grayscale ones.
     """
     images = convert_to_array(images, "images")
     size = tuple(shape[:2])
