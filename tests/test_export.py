@@ -59,8 +59,9 @@ def expected_probabilities(run, images):
     return zoo.load(run).predict(images, verbose=0)
 
 
-@pytest.mark.parametrize("levels, parts", [(None, ()), ({"integer": 255}, ()), ({"integer": 4095}, ("0..4095", "0..255")),
-                                           ({"float": 1, "integer": 65535}, ("0..1", "0..65535", "8 bits"))])
+@pytest.mark.parametrize("levels, parts", [
+    (None, ()), ({"integer": 255}, ()), ({"integer": 4095}, ("0..4095", "0..255")),
+    ({"float": 1, "integer": 65535}, ("0..1", "0..65535", "8 bits"))])
 def test_the_description_of_the_input_has_the_white_levels(levels, parts):
     description = describe_input(IMAGE, {"white_levels": levels} if levels else {})
     assert ("0.." in description) == bool(parts)

@@ -140,7 +140,8 @@ def join_names(names):
 def override_size(shape, subject, image_size=None, sequence_length=None):
     """Return a shape with the (height, width) of images or the length of texts that the user requests.
 
-    UserError for an invalid length, and for the one that does not apply to samples of this shape. subject: the model or data that they are for.
+    UserError for an invalid length, and for the one that does not apply to samples of this shape. subject: the model or
+    data that they are for.
     """
     length = None if sequence_length is None else (check_positive_integer("sequence_length", sequence_length),)
     for feature, sizes in (("image_size=...", image_size), ("sequence_length=...", length)):

@@ -43,7 +43,7 @@ def is_scalar(value):
 
 
 def is_array_pair(value):
-    """Return whether a value is a pair (samples, labels), such as (x_test, y_test); two labels have one axis at most."""
+    """Return whether a value is a pair (samples, labels), such as (x_test, y_test); not two labels."""
     return isinstance(value, (tuple, list)) and len(value) == 2 and (getattr(value[0], "ndim", 0) >= 2
                                                                     or has_texts(value[0]))
 

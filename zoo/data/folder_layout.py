@@ -155,9 +155,9 @@ def check_split_classes(folder, modality, folders):
         if "train" in splits and len(splits) > 1:
             split = next(split for split in splits if split != "train")
             train, held_out = replace_surrogates(splits["train"]), replace_surrogates(splits[split])
-            raise UserError(f"{folder} is ambiguous: {train}/ and {held_out}/ are either two classes, or the splits train "
-                            f"and {split} of one class; for splits, move the {modality.plural} into train/{others} and "
-                            f"{split}/{others}; for classes, rename {held_out}/")
+            raise UserError(f"{folder} is ambiguous: {train}/ and {held_out}/ are either two classes, or the splits "
+                            f"train and {split} of one class; for splits, move the {modality.plural} into "
+                            f"train/{others} and {split}/{others}; for classes, rename {held_out}/")
 
 
 def check_inner_splits(folder, modality, classes):

@@ -127,7 +127,7 @@ def check_shape(shape):
     """Raise UserError unless a shape is None or has the positive sizes of one modality's axes."""
     if shape is not None and not (isinstance(shape, (tuple, list)) and all(is_integer(n) and n > 0 for n in shape)
                                   and len(shape) in [len(modality.axes) for modality in MODALITIES.values()]):
-        raise UserError("shape must be (height, width, channels) of images, or (length,) of texts, in positive integers; "
+        raise UserError("shape must be (height, width, channels) of images, or (length,) of texts, positive integers; "
                         f"got {shape!r}")
 
 
