@@ -1,4 +1,4 @@
-"""The only reader of the environment variables that configure folders, backend and hosts (GPUs: devices.py)."""
+"""The only reader of the environment variables for folders, backend, hosts and loggers (GPUs: devices.py)."""
 
 import json
 import os
@@ -89,6 +89,11 @@ def enable_onednn():
 def get_onednn_setting():
     """Return (value of TF_ENABLE_ONEDNN_OPTS or None, who set it: "zoo", "user" or "default")."""
     return os.environ.get(ONEDNN_ENV_VAR), _onednn_set_by
+
+
+def get_wandb_project():
+    """Return the project of Weights & Biases that runs are logged to."""
+    return os.environ.get("WANDB_PROJECT") or "zoo"
 
 
 def resolve_hosts(addresses, host_index):

@@ -6,9 +6,9 @@ TensorBoard and Weights & Biases have callbacks for Keras, MLflow is called dire
 
 import contextlib
 import hashlib
-import os
 from importlib.util import find_spec
 
+from zoo.env import get_wandb_project
 from zoo.errors import UserError, unknown_name_error
 from zoo.training.finetuning import FIRST_STAGE_DIR
 
@@ -75,8 +75,8 @@ def make_wandb_callbacks(run, config, stack):
 
     if not wandb.run:
         run_id = hashlib.sha256(str(run.resolve()).encode()).hexdigest()[:16]
-        active = wandb.init(project=os.environ.get("WANDB_PROJECT") or "zoo", name=get_logged_name(run), id=run_id,
-                            resume="allow", dir=run, config=config)
+        active = wandb.init(project=get_wandb_project(), name=get_logged_name(run), id=run_id, resume="allow",
+                            dir=run, config=config)
         stack.push(lambda error_type, *_: active.finish(exit_code=int(error_type is not None)))
     return [WandbMetricsLogger()]
 
