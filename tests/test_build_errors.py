@@ -92,3 +92,8 @@ def test_build_refuses(name, keywords, parts):
         zoo.build(name, **keywords)
     check_message(error.value, *(parts.split() if isinstance(parts, str) else parts))
     assert isinstance(error.value, ValueError)
+
+
+def test_none_as_a_word():
+    """As for zoo.fit and on the command line."""
+    assert zoo.build("lenet5", weights="none").count_params() == 61_706

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,7 +17,8 @@ from test_parity import randomize
 
 import zoo
 from zoo import layers, registry
-from zoo.cli import evaluate, extract_features, finetune, predict, train
+from zoo.cli import evaluate, export, extract_features, finetune, predict, train
+from zoo.errors import UserError
 from zoo.training import finetuned_model, finetuning, pretrained_backbone
 from zoo.weights import pretrained
 
@@ -210,6 +212,24 @@ def test_the_layer_at_half_depth_is_a_cut_of_the_graph(network, expected):
     assert finetuned_model.find_layer_at_fraction(backbone, 1) == registry.get_model_info(network).feature_layer
 
 
+@pytest.mark.parametrize("feature_layer, freeze, is_frozen", [
+    ("conv3_3", "conv4_1", True), ("conv3_3", "conv3_3", True), ("pool3", "conv3_3", True), ("conv3_3", "conv3_2", False),
+    ("conv3_3", "all", True), ("conv3_3", "none", False), ("", "conv5_2", False), ("", "conv5_3", True)])
+def test_all_that_the_head_depends_on_is_frozen(feature_layer, freeze, is_frozen):
+    """The layers after the feature layer are not in the model, so whether they are frozen is nothing to the head."""
+    model_config = registry.resolve_model_config("vgg16", (32, 32, 3), width=0.05)
+    config = finetuning.FineTuneConfig("a", (), "avg", feature_layer, "", 1, (1.0,) * 3, (0.0,) * 3, "rgb")
+    options = finetuning.FineTuneOptions(weights="a", freeze=freeze, feature_layer=feature_layer)
+    recipe = finetuning.FINETUNE_RECIPE
+    _, _, last_recipe = finetuned_model.resolve_finetuning(model_config, config, options, recipe, (32, 32, 3), 5)
+    assert last_recipe.learning_rate == (recipe.learning_rate if is_frozen else recipe.learning_rate * 0.1)
+    if is_frozen:
+        with pytest.raises(UserError) as error:
+            finetuned_model.resolve_finetuning(model_config, config, replace(options, backbone_learning_rate=0.1),
+                                               recipe, (32, 32, 3), 5)
+        check_message(error.value, "--backbone-lr", "freeze='none'")
+
+
 @pytest.mark.parametrize("strategy, frozen, stages", [("small-similar", 1, False),
                                                       pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
                                                       pytest.param("small-different", 1, False, marks=pytest.mark.slow),
@@ -333,8 +353,9 @@ def test_an_unknown_pixel_scaling_is_reported(pets, tmp_path, capsys):
 
 
 def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
+    path = shutil.copy(source / "checkpoints" / "best.npz", tmp_path)  # no longer known as a run of resnet18
     assert finetune.main(["resnet34", "--dataset", "digits", "--width", "0.05", "--limit", "20", "--weights",
-                          str(source / "checkpoints" / "best.npz"), "--output-dir", str(tmp_path / "runs"), "--gpu",
+                          str(path), "--output-dir", str(tmp_path / "runs"), "--gpu",
                           "none"]) == 2
     check_text(capsys.readouterr().err.splitlines()[-1], "best.npz", "resnet34")
     assert not (tmp_path / "runs").exists()
@@ -356,6 +377,26 @@ def test_a_custom_head_is_not_loaded_into_a_network(two_stage_run):
         zoo.build("resnet18", (28, 28, 1), 10, width=0.05, weights=str(two_stage_run[0]))
     check_message(error.value, "staged", "zoo.load")
     zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05, weights=str(two_stage_run[0]))
+
+
+def test_the_model_of_a_run_is_built_for_larger_images(source):
+    model = zoo.build("resnet18", (112, 112, 1), include_top=False, weights=str(source))
+    assert model.get_layer("conv1").strides == (1, 1)  # of the small stem; the paper's fits the weights, too
+    kernel = read_weights(source)["conv2_1_conv1/kernel"]
+    assert np.array_equal(model.get_layer("conv2_1_conv1").get_weights()[0], kernel)
+    with pytest.raises(UserError) as error:
+        zoo.build("resnet18", (112, 112, 1), include_top=False, weights=str(source), stem="paper")
+    check_message(error.value, source, "stem", "small")
+
+
+def test_the_statistics_of_the_dataset_are_not_needed_for_an_export(two_stage_run, tmp_path, capsys):
+    """The pixels of a fine-tuned run are scaled as its own configuration says."""
+    run = shutil.copytree(two_stage_run[0], tmp_path / "run")
+    config = json.loads((run / "run.json").read_text())
+    del config["dataset"]["mean"]
+    (run / "run.json").write_text(json.dumps(config))
+    assert export.main([str(run), "--format", "weights", "-o", str(tmp_path / "a.weights.h5"), "--gpu", "none"]) == 0
+    check_text(capsys.readouterr().out, "a.weights.h5", "stem='small'", "rgb")
 
 
 def test_a_damaged_run_json_is_refused(two_stage_run, tmp_path):

@@ -51,13 +51,16 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
             Pixels must be scaled as the weights expect. With bundled weights, `input_shape`, `classes`, `width` and
             options default to those of the preset: 32x32x3 or, for MNIST, 28x28x1, and 10 classes. Another width, other
             options, another number of channels and auxiliary classifiers are refused; another image size or number of
-            classes requires `include_top=False`.
+            classes requires `include_top=False`. With a run, these arguments default to those of its model, on images
+            of the size that it was trained on. "none" is the same as None.
         classifier_activation: "softmax" gives probabilities, (n, classes) float32; None gives logits.
         width: width multiplier: every hidden width w becomes max(1, int(w * width)); the number of classes stays.
             Default: 1, or that of the bundled weights.
         stem: "paper", "small" (for images of about 32x32), or "auto": "small" if the paper's stem would reduce the
-            last feature map to less than 4 pixels. External weights always use the paper's stem, bundled weights the
-            stem that they were trained with.
+            last feature map to less than 4 pixels. For bundled weights and those of a run, "auto" is the stem that
+            they were trained with, and the other one is refused: its weights can have the same shapes. For external
+            weights "auto" is the paper's stem; "small" is only for a PyTorch file whose first convolution is 3x3.
+            Other files do not record their stem: give the one that their model was built with.
         aux: if True, return a dict of outputs, "main", "aux1", ..., for models with auxiliary classifiers.
         **options: options of this model; see `python -m zoo list --json`.
 
@@ -74,6 +77,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     from zoo import registry
 
     _check_options(build, name, options)
+    weights = None if isinstance(weights, str) and weights == "none" else weights
     model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
     registry.check_top(model_config.model_info, include_top, pooling, aux, options)
     if weights is not None:

@@ -69,13 +69,16 @@ class ImageSet:
         return len(self.labels)
 
 
-def load_folder_images(arguments, shape):
-    """Return the ImageSet of all images of a folder, sorted by name."""
+def load_folder_images(arguments, shape, source):
+    """Return the ImageSet of all images of a folder, sorted by name.
+
+    source: the WeightsSource, None for random weights.
+    """
     from zoo.data import folder_listing, image_folder, split_names
     from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
-    white_levels = run_files.read_white_levels(expand_user(arguments.weights))
+    white_levels = run_files.read_white_levels(source.run) if source and source.run else None
     index = folder_listing.list_samples(expand_user(arguments.dataset), IMAGE, arguments.labels_from)
     index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in index.files]
@@ -122,7 +125,8 @@ def execute_extract_features(argv):
     shape = backbone_weights.get_image_shape(registry.get_model_info(arguments.network),
                                              common.get_image_size(arguments))
     backend, device = common.select_device(arguments.gpu, arguments.backend)
-    image_set = load_folder_images(arguments, shape) if is_folder else load_dataset_images(arguments, limit)
+    image_set = (load_folder_images(arguments, shape, backbone_weights.source) if is_folder
+                 else load_dataset_images(arguments, limit))
     shape = image_set.dataset_info.shape if image_set.dataset_info else shape
     device_name = common.load_keras(backend, device)
     model, lines = build_feature_model(arguments, backbone_weights.ensure_local(), shape, image_set)

@@ -81,8 +81,9 @@ class Predictor:
             raise UserError(f"--checkpoint is only for runs; {weights} is one set of weights")
         model_info = registry.get_model_info(name)
         pretrained.check_weights(weights, model_info.name)
-        if weights not in pretrained.PRETRAINED_NAMES and (expand_user(weights) / "run.json").is_file():
-            raise UserError(f"{weights} is a run: type python -m zoo predict {weights} IMAGE")
+        run = pretrained.find_run(weights)
+        if run:
+            raise UserError(f"{run} is a run: type python -m zoo predict {run} IMAGE")
 
         from zoo.weights import sources  # NumPy
 

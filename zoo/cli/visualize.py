@@ -15,6 +15,7 @@ from zoo.training import keras_file, run_config
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user, check_writable
 from zoo.utils.process_memory import get_free_memory
+from zoo.weights import pretrained
 
 
 def parse_layers(text, plot_name):
@@ -67,6 +68,15 @@ def check_memory(size):
         raise MemoryError
 
 
+def find_run_directory(name):
+    """Return the Path of the run that RUN|MODEL names, None for a .keras file or the name of a model.
+
+    A folder that has the name of a model is a run only if it has a run.json.
+    """
+    path = expand_user(name)
+    return path if path.is_dir() and (name not in registry.MODELS or (path / "run.json").is_file()) else None
+
+
 def resolve_inspected_model(arguments):
     """Return a function of the module inspected_model that loads the model; UserError before a backend is loaded."""
     name, path, checkpoint = arguments.network, expand_user(arguments.network), common.parse_checkpoint(arguments)
@@ -74,16 +84,16 @@ def resolve_inspected_model(arguments):
                                "preprocessing", "sequence_length")
              if getattr(arguments, flag)]
     flags += ["stem"] if arguments.stem != "auto" else []
-    is_file = path.suffix == ".keras" and path.is_file()
-    if (path.is_dir() or is_file) and set(flags) - ({"image_size"} if is_file else set()):
+    is_file, run = path.suffix == ".keras" and path.is_file(), find_run_directory(name)
+    if (run or is_file) and set(flags) - ({"image_size"} if is_file else set()):
         raise UserError(f"--{flags[0].replace('_', '-')} is only for a model's name; {name} is already built")
-    if path.is_dir():
+    if run:
         from zoo.training import run_files
 
-        config = run_files.read_config(path)
-        run_files.check_model_config(path, config)
-        run_config.find_checkpoint(path, checkpoint)
-        return lambda inspected_model: inspected_model.load_inspected_run(path, config, checkpoint)
+        config = run_files.read_config(run)
+        run_files.check_model_config(run, config)
+        run_config.find_checkpoint(run, checkpoint)
+        return lambda inspected_model: inspected_model.load_inspected_run(run, config, checkpoint)
     if checkpoint != "best":
         raise UserError(f"--checkpoint is only for runs; {name} has at most one set of weights")
     if is_file:
@@ -109,10 +119,12 @@ def resolve_inspected_model(arguments):
 
 def resolve_weights(arguments):
     """Return the WeightsSource of --weights; UserError if its pixel scaling is unknown."""
-    from zoo.weights import pretrained, sources
+    from zoo.weights import sources
 
-    if arguments.weights not in pretrained.PRETRAINED_NAMES and expand_user(arguments.weights).is_dir():
-        raise UserError(f"{arguments.weights} is a run: type python -m zoo visualize {arguments.weights}")
+    pretrained.check_weights(arguments.weights, arguments.network)
+    run = pretrained.find_run(arguments.weights)
+    if run:
+        raise UserError(f"{run} is a run: type python -m zoo visualize {run}")
     source = sources.resolve_weights_source(arguments.weights,
                                             arguments.network).replace_preprocessing(arguments.preprocessing)
     if source.scaling is None and arguments.weights.endswith(".keras"):
@@ -179,22 +191,22 @@ def write_page_and_plots(image_inspection, folder, num_maps):
 
 def find_modality(name):
     """Return the Modality of a run directory or of a network's name, and of a .keras file that of images."""
-    path = expand_user(name)
-    if path.is_dir():
+    run = find_run_directory(name)
+    if run:
         from zoo.training import run_files
 
-        return run_files.get_run_modality(run_files.read_config(path))
+        return run_files.get_run_modality(run_files.read_config(run))
     return registry.MODELS[name].modality if name in registry.MODELS else IMAGE
 
 
 def show_text_run(arguments):
     """Write the page of a run on texts: the n-grams that activate each filter most, and the prediction for the text."""
-    name, path = arguments.network, expand_user(arguments.network)
+    name, run = arguments.network, find_run_directory(arguments.network)
     for flag, value in (("--plot", arguments.plot), ("--layers", arguments.layers), ("--num-maps", arguments.num_maps),
                         ("--target-classes", arguments.target_classes)):
         if value is not None:
             TEXT.require(flag, name, "omit it")
-    if not path.is_dir():
+    if not run:
         raise UserError(f"{name} knows no words before it is trained; give the directory of a run")
     resolve_inspected_model(arguments)  # refuses what is only for a network's name
     output, is_folder = resolve_output(arguments)
@@ -204,7 +216,7 @@ def show_text_run(arguments):
 
     from zoo.runs.run import Run
 
-    inspection = Run(path).inspect(arguments.image, checkpoint=arguments.checkpoint)
+    inspection = Run(run).inspect(arguments.image, checkpoint=arguments.checkpoint)
     output.parent.mkdir(exist_ok=True)
     common.print_lines(f"{inspection.report(output)}: {inspection.title}, n-grams of {inspection.source}")
     if inspection.note:
@@ -219,7 +231,7 @@ def show_image_model(arguments):
     layers = parse_layers(arguments.layers, arguments.plot)
     target_classes = parse_target_classes(arguments.target_classes, arguments.plot)
     input_size = parse_input_size(arguments)
-    load_model = resolve_inspected_model(arguments)
+    load_model, run = resolve_inspected_model(arguments), find_run_directory(arguments.network)
     image = open_requested_image(expand_user(arguments.image))
     path, is_folder = resolve_output(arguments)
     refuse_overwriting_image(expand_user(arguments.image), path, is_folder, arguments.plot)
@@ -234,7 +246,7 @@ def show_image_model(arguments):
 
     model = load_model(inspected_model)
     prepared_image = image_io.prepare_image(image, inspected_model.resolve_input_shape(model, input_size),
-                                            run_files.read_white_levels(expand_user(arguments.network)))
+                                            run_files.read_white_levels(run) if run else None)
     source = ", ".join(filter(None, (Path(arguments.image).name, prepared_image.transformations)))
     image_inspection = ImageInspection(model, prepared_image.pixels, layers, source, target_classes)
     if is_folder and arguments.plot is None:

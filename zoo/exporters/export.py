@@ -51,7 +51,7 @@ def export_run(run, config, format, path, checkpoint):
     modality = get_modality(model.input_shape[1:])
     preprocessing = describe_input(modality, config["dataset"])
     metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": preprocessing}
-    if format == "weights" and config["dataset"]["mean"]:  # texts are not scaled
+    if format == "weights" and modality.is_scaled:
         preprocessing = describe_weights_scaling(run, config)
     samples = make_comparison_samples(run, model, config)
     max_difference = writers.export_and_verify(model, format, path, names, metadata, samples)
@@ -82,14 +82,15 @@ def make_comparison_samples(run, model, config):
 
 
 def describe_weights_scaling(run, config):
-    """Return a description of the scaling that a run's weights expect, which a weights file does not contain."""
-    model_config, dataset = run_config.get_model_config(config), config["dataset"]
+    """Return a description of what a weights file does not contain: the model's stem, and how pixels are scaled."""
+    model_config, dataset, stem = run_config.get_model_config(config), config["dataset"], ""
     if not isinstance(model_config, run_config.CustomModelConfig):
-        scaling = pretrained_backbone.find_backbone_weights(config["model"], str(run)).scaling
+        scaling = pretrained_backbone.find_backbone_weights(config["model"], run).scaling
+        stem = f"; build the model with stem={model_config.stem!r}" if model_config.model_info.small_stem_below else ""
     elif model_config.rescale:
         scaling = pretrained.make_standard_scaling(dataset["mean"], dataset["std"])
     else:
         return "weights only: the model scales raw pixels itself"
     factors, offsets = ("(" + ", ".join(f"{value:.6g}" for value in values) + ")"
                         for values in (scaling.scale, scaling.offset))
-    return f"weights only: they expect raw pixels x as x * {factors} + {offsets}, {scaling.channel_order}"
+    return f"weights only: they expect raw pixels x as x * {factors} + {offsets}, {scaling.channel_order}{stem}"

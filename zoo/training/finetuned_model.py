@@ -36,7 +36,7 @@ def build_finetuning_model(model_config, config, shape, classes, activation):
 def build_pretrained_classifier(model_config, source, activation):
     """Build a model with its original classification head, from raw pixels uint8 (n, height, width, channels).
 
-    source: the Source of its weights, which specifies how pixels are scaled.
+    source: the WeightsSource of its weights, which specifies how pixels are scaled.
     """
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
@@ -126,8 +126,7 @@ def resolve_finetuning(model_config, config, finetune_options, recipe, shape, cl
 
     finetune_options: a FineTuneOptions. recipe: that of the head.
     """
-    _, backbone = build_finetuning_model(model_config, config, shape, classes, None)
-    last_layer = backbone.layers[-1].name
+    model, backbone = build_finetuning_model(model_config, config, shape, classes, None)
     if finetune_options.strategy:
         strategy = finetuning.FINETUNE_STRATEGIES[finetune_options.strategy]
         feature_layer = "" if strategy.feature_fraction == 1 else find_layer_at_fraction(backbone,
@@ -140,4 +139,13 @@ def resolve_finetuning(model_config, config, finetune_options, recipe, shape, cl
         if freeze is None:
             freeze = "none" if finetune_options.weights is None or finetune_options.two_stage else "all"
         config = replace(config, frozen_until=find_freeze_boundary(backbone, freeze))
-    return config, *finetuning.make_stage_recipes(finetune_options, recipe, config.frozen_until == last_layer)
+    return config, *finetuning.make_stage_recipes(finetune_options, recipe, is_fully_frozen(model, backbone, config))
+
+
+def is_fully_frozen(model, backbone, config):
+    """Return whether no layer with weights, of those that the head of a FineTuneConfig depends on, is trained."""
+    names = [layer.name for layer in backbone.layers]
+    frozen = names[:names.index(config.frozen_until) + 1] if config.frozen_until else []
+    features = get_backbone_layer(backbone, config.feature_layer or names[-1]).output
+    return not any(layer.weights and layer.name not in frozen
+                   for layer in keras.Model(model.input, features).layers)

@@ -71,7 +71,7 @@ class FineTuneOptions:
 class FineTuneConfig:
     """Configuration of a model for fine-tuning, stored in run.json.
 
-    weights: initial weights of the backbone, as given by the user; "" for random weights.
+    weights: initial weights of the backbone, a name or an absolute path; "" for random weights.
     head_layers: hidden layers of the head: numbers of units and dropout rates. pooling: how the feature map becomes a
     vector. feature_layer: the layer of the backbone that the head is attached to, "" for the last. frozen_until: the
     last frozen layer, "" for none. upsample: the factor by which images are upsampled. scale, offset, channel_order:
@@ -97,9 +97,15 @@ class FineTuneConfig:
 
 
 def deserialize_finetune_config(values):
-    """Return the FineTuneConfig stored in run.json; raise TypeError or ValueError if it is damaged."""
+    """Return the FineTuneConfig stored in run.json; raise KeyError, TypeError or ValueError if it is damaged.
+
+    Weights that an older run recorded by a relative path are returned by the absolute one.
+    """
+    from zoo.weights.pretrained import make_weights_record
+
     lists = {name: tuple(values[name]) for name in ("head_layers", "scale", "offset")}
-    config = FineTuneConfig(**{**values, **lists})
+    weights = values["weights"] and make_weights_record(values["weights"])
+    config = FineTuneConfig(**{**values, **lists, "weights": weights})
     check_head_layers(config.head_layers)
     return config
 
@@ -124,7 +130,7 @@ def get_weights_name(weights):
     if weights == "" or not isinstance(weights, (str, os.PathLike)):
         raise UserError("weights must be a name such as 'imagenet', a run, or the path of a run or of a weights file; "
                         f"got {weights!r}")
-    return os.fspath(weights)
+    return weights if isinstance(weights, str) else os.path.abspath(weights)
 
 
 def check_freeze(freeze):
@@ -227,13 +233,14 @@ def make_stage_recipes(finetune_options, recipe, is_fully_frozen):
     """Return (Recipe of the head-only stage, or None; Recipe of the last stage).
 
     recipe: that of the head; the last stage has a lower learning rate if it trains pretrained layers.
-    is_fully_frozen: whether the whole backbone is frozen.
+    is_fully_frozen: whether all layers of the backbone that the head depends on are frozen.
     """
     strategy = FINETUNE_STRATEGIES[finetune_options.strategy] if finetune_options.strategy else None
     head_recipe = None
     if is_fully_frozen and finetune_options.backbone_learning_rate is not None:
         raise UserError("backbone_learning_rate=... is for pretrained layers that are trained, but the whole backbone "
-                        "is frozen; give freeze='none' or the name of a layer, or omit backbone_learning_rate=...")
+                        "below the head is frozen; give freeze='none' or the name of an earlier layer, or omit "
+                        "backbone_learning_rate=...")
     if strategy.two_stage if strategy else finetune_options.two_stage:
         if is_fully_frozen:
             raise UserError("two stages require a backbone that is not fully frozen; freeze none of it, or freeze "

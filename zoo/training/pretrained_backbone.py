@@ -6,7 +6,7 @@ from zoo import registry
 from zoo.errors import UserError
 from zoo.training import finetuning, run_files
 from zoo.training.run_config import CustomModelConfig, get_finetune_config, get_model_config
-from zoo.utils.io import expand_user
+from zoo.utils.text import pluralize
 from zoo.weights import pretrained, sources
 
 
@@ -14,7 +14,7 @@ from zoo.weights import pretrained, sources
 class BackboneWeights:
     """The weights of a backbone and what is known about them.
 
-    source: a WeightsSource, None for random weights. name: as the user specified them; "" for none. stem, width,
+    source: a WeightsSource, None for random weights. name: as the run records them; "" for none. stem, width,
     options: those of the model that the weights belong to. scaling: of the pixels, None where unknown. shape: (height,
     width, channels) of the images that they were trained on, None where unknown. preprocessing: the name of the
     scaling where it was requested instead of that of the weights.
@@ -83,19 +83,18 @@ def find_backbone_weights(model_name, weights, width=None, stem="auto", options=
             stem = "paper"  # as with pretrained weights
         return BackboneWeights(None, "", stem, 1.0 if width is None else width, options or {}, None, None)
     source = sources.resolve_weights_source(weights, model_name)
-    path = expand_user(weights)
-    if path.is_dir():
-        return find_run_weights(path, source, (width, stem, options or {}))
+    name = pretrained.make_weights_record(weights)
+    if source.run:
+        return find_run_weights(source, name, (width, stem, options or {}))
     model_config = source.resolve_model_config(width=width, stem=stem, options=options)
     shape = model_config.input_shape if source.bundled_weights else None
-    return BackboneWeights(source, str(weights), source.resolve_stem(stem), model_config.width, model_config.options,
+    return BackboneWeights(source, name, source.resolve_stem(stem), model_config.width, model_config.options,
                            source.scaling, shape)
 
 
-def find_run_weights(run, source, requested):
-    """Return the BackboneWeights of a run directory; UserError where another model, width, stem or option is
-    requested.
-    """
+def find_run_weights(source, name, requested):
+    """Return the BackboneWeights of a run; UserError where another width, stem or option is requested."""
+    run = source.run
     config = run_files.read_config(run)
     try:
         model_config, dataset = get_model_config(config), config["dataset"]
@@ -109,12 +108,9 @@ def find_run_weights(run, source, requested):
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
     if isinstance(model_config, CustomModelConfig):
         raise UserError(f"{run} holds a custom model, not {source.model_name}; load it with zoo.load")
-    if model_config.model_info.name != source.model_name:
-        raise UserError(f"{run} is a run of {model_config.model_info.name}, given {source.model_name}; name the same "
-                        "model")
     if requested != (None, "auto", {}):
         raise UserError(f"{run} defines how its model is built; remove width=..., stem=... and the model's options")
-    return BackboneWeights(source, str(run), model_config.stem, model_config.width, model_config.options, scaling,
+    return BackboneWeights(source, name, model_config.stem, model_config.width, model_config.options, scaling,
                            shape)
 
 
@@ -122,7 +118,7 @@ def find_weights_to_resume(run_config):
     """Return the BackboneWeights of a RunConfig that is resumed; UserError where its weights no longer exist."""
     finetune_config, model_config = run_config.finetuning, run_config.model_config
     weights = finetune_config.weights or "none"
-    is_run = weights != "none" and expand_user(weights).is_dir()
+    is_run = weights != "none" and pretrained.find_run(weights) is not None
     model_form = () if is_run else (model_config.width, model_config.stem, model_config.options)
     return replace(find_backbone_weights(model_config.model_info.name, weights, *model_form),
                    scaling=finetune_config.scaling, preprocessing=pretrained.RUN_PREPROCESSING)
@@ -136,8 +132,8 @@ def resolve_model_input(model_name, shape, backbone_weights, classes):
     pretrained_shape = backbone_weights.shape or registry.get_model_info(model_name).input_shape
     channels = pretrained_shape[2]
     if shape[2] != 1 and backbone_weights.shape and shape[2] != channels:
-        raise UserError(f"the weights {backbone_weights.name} are for grayscale images, but these are RGB; choose "
-                        "other weights")
+        raise UserError(f"the weights {backbone_weights.name} are for images with {pluralize(channels, 'channel')}; "
+                        f"got images with {shape[2]}; choose other weights, or convert the images")
     factor, (height, width, _) = finetuning.compute_upsampled_shape(shape, model_name, backbone_weights.stem)
     model_config = registry.resolve_model_config(model_name, (height, width, max(channels, shape[2])), classes,
                                                  backbone_weights.width, backbone_weights.stem,

@@ -63,9 +63,9 @@ def check_model_config(run, config):
         raise UserError(f"{run / 'run.json'} is damaged: it lacks model_config, from which the model is built")
 
 
-def read_white_levels(path):
-    """Return how a run scaled images of more than eight bits; None if it had none, and if `path` is not a folder."""
-    return read_config(path)["dataset"].get("white_levels") if path.is_dir() else None
+def read_white_levels(run):
+    """Return how a run scaled images of more than eight bits; None if it had none."""
+    return read_config(run)["dataset"].get("white_levels")
 
 
 def get_class_weights(config):
@@ -120,8 +120,12 @@ def _is_count(value, minimum=0, maximum=MAX_NUMBER):
     return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
 
+def _is_real(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _is_number(value, maximum=MAX_NUMBER):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= maximum
+    return _is_real(value) and 0 <= value <= maximum
 
 
 def _is_text(value):
@@ -150,6 +154,8 @@ DATASET_CHECKS = {  # the same for its "dataset"
     "test": _is_count, "classes": lambda value: _is_count(value, 1),
     "shape": lambda value: (isinstance(value, list) and len(value) in (1, 3)  # a text or an image
                             and all(_is_count(size, 1) for size in value)),
+    "mean": lambda value: isinstance(value, list) and all(map(_is_real, value)),
+    "std": lambda value: isinstance(value, list) and all(_is_real(number) and number > 0 for number in value),
     "white_levels": lambda value: isinstance(value, dict) and all(_is_number(white, 2**32) and white > 0
                                                            for white in value.values()),
     "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),

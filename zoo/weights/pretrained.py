@@ -4,6 +4,7 @@ Standard library only.
 """
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,11 +179,40 @@ def list_weights_names(model_name):
             *([bundled.dataset] if bundled and bundled.path.is_file() else [])]
 
 
+def is_weights_name(weights):
+    """Return whether `weights` is one of PRETRAINED_NAMES; a Path, or "./imagenet", is a file or folder instead."""
+    return isinstance(weights, str) and weights in PRETRAINED_NAMES
+
+
+def make_weights_record(weights):
+    """Return `weights` as a run records them: a name, or an absolute path, which other working directories can use."""
+    return weights if is_weights_name(weights) else os.path.abspath(expand_user(weights))
+
+
+def find_run(weights):
+    """Return the run directory that `weights` are the path of, or of a checkpoint in; None for other weights."""
+    if is_weights_name(weights):
+        return None
+    path = expand_user(weights)
+    is_checkpoint = path.is_file() and path.absolute().parent.name == "checkpoints"
+    run = path.absolute().parent.parent if is_checkpoint else path
+    return run if (run / "run.json").is_file() else None
+
+
+def is_existing_path(path):
+    """Return whether a file or folder exists; raise UserError if it is in a folder that may not be entered."""
+    try:
+        return expand_user(path).exists()
+    except OSError as error:
+        raise UserError(f"weights {str(path)!r} cannot be read: {error.strerror}; change the permissions of its "
+                        "folder, or give a copy") from None
+
+
 def check_weights(weights, model_name):
     """Raise UserError unless `weights` is the name of weights for the model, or an existing path."""
-    if weights in PRETRAINED_NAMES:
+    if is_weights_name(weights):
         get_pretrained_weights(weights, model_name)
-    elif not expand_user(weights).exists():
+    elif not is_existing_path(weights):
         close = difflib.get_close_matches(str(weights), PRETRAINED_NAMES, n=1)
         raise UserError(f"weights {str(weights)!r} are not found: not a file, a run, or one of "
                         + ", ".join(PRETRAINED_NAMES) + (f"; did you mean {close[0]!r}?" if close else ""))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zoo import env, registry
 from zoo.errors import UserError
-from zoo.utils.io import expand_user, read_json
+from zoo.utils.io import read_json
 from zoo.utils.text import format_shape
 from zoo.weights import files, layer_names, loading, pretrained
 
@@ -21,7 +21,11 @@ class WeightsSource:
         path: Path of the file; None if it is still to be downloaded.
         has_paper_stem: Whether the weights are external ones with the paper's stem.
         scaling: Scaling of the pixels that they expect, the authors' for external weights; None if not known.
+        remote_weights: RemoteWeights if they are published by Keras, else None.
         bundled_weights: BundledWeights if they are bundled with zoo, else None.
+        run: Run directory that they are of, else None.
+        model_config: ModelConfig of the model that they are of, for bundled weights and those of a run, else None.
+        has_custom_head: Whether they are of a fine-tuned run, whose head is not the model's.
         implied_options: `{option: value}` of the model that a file was saved from, as far as it can be inferred.
         is_external: Whether the layer names are those of keras.applications or PyTorch, not zoo's.
         can_have_small_stem: Whether the first convolution has the shape of the small stem's, not of the paper's.
@@ -32,7 +36,11 @@ class WeightsSource:
     path: Path | None
     has_paper_stem: bool
     scaling: pretrained.Scaling | None
+    remote_weights: pretrained.RemoteWeights | None = None
     bundled_weights: pretrained.BundledWeights | None = None
+    run: Path | None = None
+    model_config: registry.ModelConfig | None = None
+    has_custom_head: bool = False
     implied_options: dict = field(default_factory=dict)
     is_external: bool = True
     can_have_small_stem: bool = False
@@ -40,8 +48,7 @@ class WeightsSource:
     @property
     def is_scaling_assumed(self):
         """Whether the scaling of the pixels is inferred from the layer names: files do not record it."""
-        return (self.scaling is not None and self.bundled_weights is None
-                and self.name not in pretrained.PRETRAINED_NAMES)
+        return self.scaling is not None and self.bundled_weights is None and self.remote_weights is None
 
     def replace_preprocessing(self, preprocessing):
         """Return the source with the preprocessing called `preprocessing`; None leaves it unchanged."""
@@ -56,19 +63,18 @@ class WeightsSource:
 
     def resolve_model_config(self, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
         """Return the requested ModelConfig; arguments not given are as the weights need them, or the paper's."""
-        options, stem = {**self.implied_options, **(options or {})}, self.resolve_stem(stem)
-        if self.bundled_weights:
-            preset = self.bundled_weights.model_config
-            input_shape = preset.input_shape if input_shape is None else input_shape
-            classes = preset.classes if classes is None else classes
-            width = preset.width if width is None else width
-            options = {**preset.options, **options}
+        options, stem, own = {**self.implied_options, **(options or {})}, self.resolve_stem(stem), self.model_config
+        if own:
+            input_shape = own.input_shape if input_shape is None else input_shape
+            classes = own.classes if classes is None else classes
+            width = own.width if width is None else width
+            options = {**own.options, **options}
         return registry.resolve_model_config(self.model_name, input_shape, classes, width, stem, options, aux)
 
     def resolve_stem(self, requested):
-        """Return the stem to build: "auto" is the paper's for external weights, the preset's for bundled ones."""
-        if self.bundled_weights:
-            stem = self.bundled_weights.model_config.stem
+        """Return the stem to build: "auto" is that of the weights where it is known, the paper's for external ones."""
+        if self.model_config:
+            stem = self.model_config.stem
             if requested not in ("auto", stem):
                 raise UserError(f"the weights {self.name!r} of {self.model_name} have the {stem} stem; leave out stem")
             return stem
@@ -83,15 +89,14 @@ class WeightsSource:
         """Return the source with its file on disk, downloaded if necessary; raise UserError if that fails."""
         if self.path is not None:
             return self
-        return replace(self, path=download_weights(pretrained.get_pretrained_weights(self.name, self.model_name),
-                                                   include_top))
+        return replace(self, path=download_weights(self.remote_weights, include_top))
 
     def count_classes(self):
         """Return the number of classes of a weights file; None if it is the model's default, or not known.
 
         It is inferred from the file's arrays for the model's last layer.
         """
-        if self.bundled_weights or self.name in pretrained.PRETRAINED_NAMES:
+        if self.bundled_weights or self.remote_weights:
             return None
         from zoo.analysis import summary
 
@@ -112,23 +117,15 @@ class WeightsSource:
                 raise
             raise UserError(f"{path.name} in this installation of zoo is damaged; reinstall zoo ({error})") from None
 
-    def has_custom_head(self):
-        """Return whether the weights are of a fine-tuned run, with a custom head; raise UserError for a damaged run."""
-        config_path = expand_user(self.name) / "run.json"
-        try:
-            return config_path.is_file() and read_json(config_path).get("finetuning") is not None
-        except (OSError, ValueError, AttributeError) as error:
-            raise UserError(f"{config_path} is damaged: it is not JSON written by zoo") from error
-
     def check(self, model_config, include_top):
         """Raise UserError, before anything is downloaded, if the weights are not for this model config."""
         if self.bundled_weights:
             self._check_bundled(model_config, include_top)
             return
-        if include_top and self.has_custom_head():
+        if include_top and self.has_custom_head:
             raise UserError(f"{self.name} was fine-tuned with a custom head; load the whole model with zoo.load, "
                             "or its backbone with include_top=False")
-        if self.name not in pretrained.PRETRAINED_NAMES:
+        if not self.remote_weights:
             return
         model_info = model_config.model_info
         if include_top and model_info.classes != model_config.classes:
@@ -174,19 +171,22 @@ class WeightsSource:
 def resolve_weights_source(weights, model_name):
     """Return the WeightsSource of `weights`: one of `PRETRAINED_NAMES`, or the path of a file or run directory.
 
-    Raise UserError if it is not found. Nothing is downloaded yet, and no array is read.
+    Raise UserError if it is not found, or a run of another model. Nothing is downloaded yet, and no array is read.
     """
     model_info = registry.get_model_info(model_name)
     if not isinstance(weights, (str, os.PathLike)):
         raise UserError("weights must be None, a name such as 'imagenet', or the path of a file or run; got "
                         f"{weights!r}")
     pretrained.check_weights(weights, model_name)
-    if weights in pretrained.PRETRAINED_NAMES:
+    if pretrained.is_weights_name(weights):
         published = pretrained.get_pretrained_weights(weights, model_info.name)
         if isinstance(published, pretrained.BundledWeights):
             return make_bundled_source(published)
-        return WeightsSource(model_info.name, weights, None, True, pretrained.KERAS_SCALINGS[model_info.name])
+        return WeightsSource(model_info.name, weights, None, True, pretrained.KERAS_SCALINGS[model_info.name],
+                             published)
     path = files.resolve_weights_path(weights)
+    run = pretrained.find_run(weights)
+    model_config, has_custom_head = read_run_model(run, model_info.name) if run else (None, False)
     with files.open_weights_file(path) as weights_file:
         if weights_file.naming == "torch":
             is_external, scaling = True, pretrained.TORCHVISION_SCALINGS.get(model_info.name)
@@ -200,7 +200,26 @@ def resolve_weights_source(weights, model_name):
     return WeightsSource(model_info.name, str(weights), path,
                          is_external and model_info.name in (*pretrained.KERAS_SCALINGS,
                                                              *pretrained.TORCHVISION_SCALINGS), scaling,
-                         implied_options=options, is_external=is_external, can_have_small_stem=can_have_small_stem)
+                         run=run, model_config=model_config, has_custom_head=has_custom_head, implied_options=options,
+                         is_external=is_external, can_have_small_stem=can_have_small_stem)
+
+
+def read_run_model(run, model_name):
+    """Return (ModelConfig of a run, None for a user's own model; whether it has a custom head).
+
+    Raise UserError if it is not a run of this model.
+    """
+    path = run / "run.json"
+    try:
+        config = read_json(path)
+        model = config["model_config"]
+        model_config = None if model.get("custom") else registry.resolve_model_config(**model)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise UserError(f"{path} is damaged: {reason}") from None
+    if model_config and model_config.model_info.name != model_name:
+        raise UserError(f"{run} is a run of {model_config.model_info.name}, given {model_name}; name the same model")
+    return model_config, config.get("finetuning") is not None
 
 
 def is_small_kernel(arrays):
@@ -211,7 +230,8 @@ def is_small_kernel(arrays):
 def make_bundled_source(bundled_weights):
     """Return the WeightsSource of bundled weights."""
     return WeightsSource(bundled_weights.model_config.model_info.name, bundled_weights.dataset, bundled_weights.path,
-                         False, bundled_weights.scaling, bundled_weights)
+                         False, bundled_weights.scaling, bundled_weights=bundled_weights,
+                         model_config=bundled_weights.model_config)
 
 
 def refuse_bundled_file(path):

@@ -198,4 +198,7 @@ def collect_shared_settings(run_config, dataset):
     versions = {f"version of {name}": version for name, version
                 in provenance.get_package_versions(run_config.backend).items() if name != "python"}
     counts = {f"images for {name}": len(getattr(dataset, name)) for name in SPLITS}
-    return json.loads(json.dumps({**versions, **flatten_run_config(run_config), **counts}))
+    config = flatten_run_config(run_config)
+    if config.get("weights"):  # hosts can have them in different folders
+        config["weights"] = os.path.basename(config["weights"])
+    return json.loads(json.dumps({**versions, **config, **counts}))
