@@ -227,14 +227,20 @@ def test_a_keras_file_without_layer_names_has_them_in_its_config(stem, tmp_path)
     assert all(map(np.array_equal, reloaded.get_weights(), model.get_weights()))
 
 
-@pytest.mark.parametrize("nested", ["", "backbone", "head"])
+@pytest.mark.parametrize("nested", ["", "backbone", "head", "backbone after normalization"])
 def test_numbered_layers_of_a_head_come_after_those_of_the_backbone(nested, tmp_path):
     """In the layout of Keras 3 until about 3.9; a nested backbone is a group, whose name sorts after the head's."""
     backbone = zoo.build("xception", (96, 96, 3), include_top=False, width=WIDTH, stem="paper")
     randomize(backbone)
-    image = keras.Input((96, 96, 3)) if nested == "backbone" else backbone.input
-    x = keras.layers.GlobalAveragePooling2D()(backbone(image) if nested == "backbone" else backbone.output)
-    head = [keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+    image, features = backbone.input, backbone.output
+    if nested == "backbone":
+        image = keras.Input((96, 96, 3))
+        features = backbone(image)
+    elif nested == "backbone after normalization":
+        image = keras.Input((96, 96, 3))
+        features = backbone(keras.layers.BatchNormalization()(image))
+    x = keras.layers.GlobalAveragePooling2D()(features)
+    head = [keras.layers.BatchNormalization()] * ("after" not in nested) + [keras.layers.Dense(2)]
     for layer in [keras.Sequential(head)] if nested == "head" else head:
         x = layer(x)
     model = keras.Model(image, x)

@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from collections import Counter
 
 import h5py
 import keras
@@ -79,6 +80,22 @@ def test_layouts_of_keras_3(name, tmp_path):
     assert kinds[0] == kinds[1] != kinds[2]  # the last has no names
 
 
+@pytest.mark.parametrize("name, function", [("resnet50", "ResNet50"), ("resnet50_v2", "ResNet50V2")])
+def test_layers_without_names_are_in_the_order_of_keras_applications(name, function):
+    """Layers that have equal shapes, such as the two that end a block, are told apart by their order alone."""
+    reference = getattr(keras.applications, function)(weights=None, include_top=False, input_shape=(32, 32, 3))
+    model = zoo.build(name, (32, 32, 3), width=0.0625, include_top=False, stem="paper")
+    counts, zoo_names = Counter(), {}
+    for layer in reference.layers:
+        key = layer_names.to_snake_case(type(layer).__name__)
+        zoo_names[f"{key}_{counts[key]}" if counts[key] else key] = layer_names.translate_layer_name(layer.name, name)
+        counts[key] += 1
+    with_weights = [layer.name for layer in model.layers if layer.weights]
+    pairs = layer_names.pair_by_class([*zoo_names], loading.list_classes(model))
+    paired = {zoo_name: zoo_names[file_name] for file_name, zoo_name in pairs.items()}
+    assert len(with_weights) > 100 and [paired[layer] for layer in with_weights] == with_weights
+
+
 def test_layer_names_do_not_depend_on_models_built_before(tmp_path):
     """The numbers of the second model's layers continue those of the first model."""
     first, second = (keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(75, 75, 3))
@@ -86,7 +103,7 @@ def test_layer_names_do_not_depend_on_models_built_before(tmp_path):
     assert "conv2d" not in [layer.name for layer in second.layers]
     shapes = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
     model_of_zoo = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
-    pairs = layer_names.pair_keras_layers(list(shapes), model_of_zoo, "inception_v3")
+    pairs = layer_names.pair_keras_layers(list(shapes), loading.list_classes(model_of_zoo), "inception_v3")
     number_of = {zoo_name: int(name.rpartition("_")[2]) for name, zoo_name in pairs.items()
                  if name.startswith("conv2d")}
     # creation order, as in the paper's figures: names in zoo are alphabetical within a module

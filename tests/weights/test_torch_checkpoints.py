@@ -178,6 +178,65 @@ def test_a_resnet_for_small_images(resnet, tmp_path):
     assert np.array_equal(model.get_layer("conv1").get_weights()[0], kernel.transpose(2, 3, 1, 0))
 
 
+def test_a_resnet_of_pytorch_cifar(resnet, tmp_path):
+    """kuangliu/pytorch-cifar: {"net": state}, with layer2.0.shortcut.0 and linear, and a 3x3 convolution first."""
+    torch = pytest.importorskip("torch")
+    tensors = {f"module.{name.replace('downsample', 'shortcut')}": torch.from_numpy(values)
+               for name, values in resnet[1].items()}
+    tensors |= {"module.conv1.weight": torch.ones(8, 3, 3, 3), "module.linear.weight": torch.ones(7, 64),
+                "module.linear.bias": torch.arange(7.0)}
+    torch.save({"net": tensors, "acc": 95.0, "epoch": 3}, tmp_path / "ckpt.pth")
+    model = zoo.build("resnet18_v1", (32, 32, 3), 7, width=WIDTH, stem="small", weights=str(tmp_path / "ckpt.pth"))
+    for name in ("conv3_1_shortcut", "conv3_1_shortcut_bn", "conv5_2_conv2"):
+        assert all(map(np.array_equal, model.get_layer(name).get_weights(), resnet[0].get_layer(name).get_weights()))
+    assert model.get_layer("fc").get_weights()[1].tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_resnet20_of_pytorch_is_refused(tmp_path):
+    """Its shortcuts have no weights, and pad the channels on both sides (akamaster), or on one, as in the paper."""
+    tensors = {}
+    for layer in zoo.build("resnet20").layers:
+        for variable in layer.weights:
+            name = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
+                    "moving_variance": "running_var"}.get(variable.name, variable.name)
+            module = "linear" if layer.name == "fc" else convert_name(layer.name)
+            tensors[f"{module}.{name}"] = np.asarray(variable).T.copy()
+    write_safetensors(tmp_path / "a.safetensors", tensors)
+    with pytest.raises(UserError) as error:
+        zoo.build("resnet20", weights=str(tmp_path / "a.safetensors"))
+    check_message(error.value, tmp_path / "a.safetensors", "resnet20")
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_file_without_checksums(checksums, resnet, tmp_path):
+    torch = pytest.importorskip("torch")
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(checksums)
+    try:
+        torch.save({name: torch.from_numpy(values) for name, values in resnet[1].items()}, tmp_path / "a.pth")
+    finally:
+        torch.serialization.set_crc32_options(before)
+    check_backbone(tmp_path / "a.pth", resnet[0], 0)
+
+
+@pytest.mark.parametrize("prefix, other", [("module.encoder_q.", "module.encoder_k."), ("ema.", ""),
+                                           ("model.teacher.", "model."), ("module.", "")])
+@pytest.mark.parametrize("wrapper", [None, "state_dict"])
+def test_the_line_that_extracts_one_of_two_networks(prefix, other, wrapper, resnet, tmp_path, monkeypatch):
+    """Momentum contrast and a moving average: two networks in one state dict."""
+    torch = pytest.importorskip("torch")
+    state = {prefix + name: torch.from_numpy(values) for name, values in resnet[1].items()}
+    state |= {other + name: torch.zeros(values.shape) for name, values in resnet[1].items()}
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "a.pth")
+    with pytest.raises(UserError) as error:
+        load_backbone(tmp_path / "a.pth")
+    check_message(error.value, tmp_path / "a.pth", "torch.save")
+    _, start, rest = str(error.value).partition("import torch; ")
+    monkeypatch.chdir(tmp_path)
+    exec(start + rest, {})
+    check_backbone(tmp_path / "weights.pt", resnet[0], 0)
+
+
 @pytest.mark.parametrize("location, wrap", [
     ("state_dict", lambda state, tensor: {"epoch": 3, "state_dict": state, "best_acc1": tensor([76.1])}),
     ("state_dict", lambda state, tensor: {"state_dict": state, "loss": tensor(0.5)}),

@@ -11,6 +11,7 @@ from zoo.errors import UserError
 from zoo.utils.io import describe_file_kind, expand_user
 from zoo.weights import npz, safetensors, state_dict, torchvision
 from zoo.weights.layer_names import strip_layer_number, to_snake_case
+from zoo.weights.lazy_array import UnsupportedFileError
 
 HDF5_MAGIC, ZIP_MAGIC, PICKLE_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
 OTHER_FILES = {  # the beginnings of files that are often downloaded instead: what they are
@@ -18,9 +19,14 @@ OTHER_FILES = {  # the beginnings of files that are often downloaded instead: wh
     b"{": "a JSON file, such as the index of weights in several files; give a file with the weights",
     b"<!doctype": "a web page, not a weights file; download the file itself",
     b"<html": "a web page, not a weights file; download the file itself",
+    b"<?xml": "an XML text, such as the error message of a file server, not a weights file; download the file itself",
     b"\x93numpy": "a single NumPy array, without the names of layers; save the weights with model.save_weights("
                   "'x.weights.h5') in Keras, or torch.save(model.state_dict(), 'x.pt') in PyTorch",
-    b"\x1f\x8b": "compressed by gzip; unpack it first"}
+    b"\x1f\x8b": "compressed by gzip; unpack it first", b"bzh": "compressed by bzip2; unpack it first",
+    b"\xfd7zxz\0": "compressed by xz; unpack it first", b"\x28\xb5\x2f\xfd": "compressed by Zstandard; unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it first", b"rar!\x1a": "a RAR archive; unpack it first"}
+TAR_MAGIC, TAR_MAGIC_OFFSET = b"ustar", 257
+WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".npz")
 MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES = 64 * 2**20, 4 * 2**30  # bytes
 BEST_CHECKPOINT = "checkpoints/best.npz"  # in a run directory
 KERAS_WEIGHTS_MEMBER = "model.weights.h5"
@@ -30,7 +36,7 @@ def resolve_weights_path(weights):
     """Return the path of the weights file: `weights` itself, or the best checkpoint of a run directory."""
     path = expand_user(weights)
     if path.is_dir():
-        if not (path / BEST_CHECKPOINT).is_file():
+        if not all((path / name).is_file() for name in ("run.json", BEST_CHECKPOINT)):
             raise UserError(f"{path} is a folder, but not a run with a finished epoch; give a weights file or a run")
         return path / BEST_CHECKPOINT
     if not path.is_file():
@@ -50,6 +56,8 @@ def open_weights_file(path):
             yield read_weights_file(path, stack)
     except UserError:
         raise
+    except UnsupportedFileError as error:
+        raise UserError(f"{path} {error}") from None
     except PermissionError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; change its permissions, or give a copy") from None
     except MemoryError:
@@ -66,7 +74,11 @@ def open_weights_file(path):
 def read_weights_file(path, stack):
     """Return the WeightsFile read from `path`; files that must stay open for its arrays are entered into `stack`."""
     with open(path, "rb") as file:
-        start = file.read(state_dict.HEADER_BYTES)
+        start = file.read(TAR_MAGIC_OFFSET + len(TAR_MAGIC))
+    if not start:
+        raise UnsupportedFileError("is empty; download or copy it again")
+    if start[TAR_MAGIC_OFFSET:] == TAR_MAGIC:
+        raise UnsupportedFileError("is a tar archive; unpack it first")
     if start.startswith(HDF5_MAGIC):
         return read_hdf5_file(path, stack)
     if start.startswith(ZIP_MAGIC):
@@ -122,6 +134,9 @@ def read_zip_file(path, stack):
             return add_layer_names(read_hdf5_file(io.BytesIO(data), stack), config)
     if members and all(name.endswith(".npy") for name in members):
         return npz.read_npz_weights(path)
+    packed = next((name for name in members if name.lower().endswith(WEIGHTS_SUFFIXES)), None)
+    if packed and not any(name.endswith("/data.pkl") for name in members):
+        raise UnsupportedFileError(f"is a ZIP archive; unpack it first, and give {packed}, which is in it")
     return read_torch_file(path)
 
 
@@ -132,14 +147,21 @@ def add_layer_names(weights_file, config):
 
     from zoo.weights import hdf5
 
-    def list_layers(config):
-        layers = config.get("config", {}).get("layers") if isinstance(config.get("config"), dict) else None
-        if not isinstance(layers, list):
-            return [(str(config.get("config", {}).get("name")), str(config.get("class_name")))]
-        return [pair for layer in layers if isinstance(layer, dict) for pair in list_layers(layer)]
+    def list_containers(config):
+        """Return the lists of layers (name, class) of a model and of the models in it."""
+        layers = [layer for layer in config["config"]["layers"] if isinstance(layer, dict)]
+        nested = [layer for layer in layers if is_model(layer)]
+        own = [(str(layer["config"].get("name")), str(layer.get("class_name"))) for layer in layers
+               if isinstance(layer.get("config"), dict)]
+        return [own, *(container for model in nested for container in list_containers(model))]
+
+    def is_model(config):
+        return isinstance(config.get("config"), dict) and isinstance(config["config"].get("layers"), list)
 
     classes = {strip_layer_number(key) for key in weights_file.layers}
-    return hdf5.rename_layers(weights_file, [(name, class_name) for name, class_name in list_layers(config)
+    containers = sorted(list_containers(config), key=len, reverse=True) if is_model(config) else []  # as in the file
+    return hdf5.rename_layers(weights_file, [(name, class_name) for container in containers
+                                             for name, class_name in container
                                              if to_snake_case(class_name) in classes])
 
 
@@ -153,11 +175,12 @@ def read_bounded_member(archive, info, max_bytes):
 
 
 def reject_lambda_layers(config):
-    """Raise ValueError if the config of a .keras file has a Lambda layer: Python code that Keras would execute."""
+    """Raise UnsupportedFileError if the config of a .keras file has a Lambda layer: code that Keras would execute."""
     def check(value):
         if isinstance(value, dict):
             if value.get("class_name") in ("Lambda", "__lambda__"):
-                raise ValueError("it has a Lambda layer, which contains Python code; none of it was executed")
+                raise UnsupportedFileError("has a Lambda layer, which contains Python code; none of it was executed; "
+                                           "save its weights with model.save_weights('x.weights.h5')")
             value = [*value.values()]
         for item in value if isinstance(value, list) else ():
             check(item)

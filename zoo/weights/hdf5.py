@@ -14,7 +14,7 @@ from collections import Counter
 import h5py
 import numpy as np
 
-from zoo.weights.lazy_array import WeightsFile, LazyArray, is_float_dtype, count_elements
+from zoo.weights.lazy_array import LazyArray, UnsupportedFileError, WeightsFile, count_elements, is_float_dtype
 from zoo.weights.layer_names import strip_layer_number, to_snake_case
 from zoo.weights.safetensors import widen_bfloat16
 
@@ -44,6 +44,9 @@ def read_hdf5_weights(file):
 
 def read_legacy_layout(group):
     """Return {layer name: its LazyArrays} from the legacy layout, where attributes give the order."""
+    if decode_text(group.attrs.get("backend", "")) == "theano":  # Keras 2 turned them back, if it had TensorFlow
+        raise UnsupportedFileError("was written by Keras with Theano, whose convolution kernels are rotated by 180 "
+                                   "degrees; load it in Keras 2 with TensorFlow, and save it again there")
     layers = {}
     for name in read_names(group, "layer_names"):
         layer, arrays_by_owner = get_member(group, name), {}

@@ -67,15 +67,18 @@ def get_stage(name):
     return stage if re.search(r"\d", stage) and not get_automatic_class(name) else None
 
 
-def pair_keras_layers(names, model, model_name):
+def pair_keras_layers(names, layers, model_name):
     """Return {file name: zoo name} for the layers of a file, in file order.
 
     Numbered layers are paired only if the file has enough of their class.
+
+    Args:
+        names: Names in the file.
+        layers: Pairs (name, class) of all layers of the model, in model order.
     """
-    classes = {layer.name: type(layer).__name__ for layer in model.layers if layer.weights}
     pairs = {name: translate_layer_name(name, model_name) for name in names if not get_automatic_class(name)}
     unpaired = {}
-    for name, class_name in classes.items():
+    for name, class_name in layers:
         if name not in pairs.values():
             unpaired.setdefault(class_name, []).append(name)
     for class_name, zoo_names in unpaired.items():

@@ -9,6 +9,10 @@ import numpy as np
 FLOAT_TYPES = ("f2", "f4", "f8")  # NumPy dtype strings, without the byte order
 
 
+class UnsupportedFileError(ValueError):
+    """A weights file is intact, but cannot be read; the message continues its path, as in "has a Lambda layer"."""
+
+
 @dataclass(frozen=True)
 class LazyArray:
     """An array that is still in its file: `shape` is known, `read()` returns a NumPy array of floats."""

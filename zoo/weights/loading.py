@@ -89,7 +89,7 @@ def load_weights(model, model_name, path, optional_layers=(), include_top=True):
 
 def match_weights(model, model_name, path, weights_file, optional_layers):
     """Return ({layer: its LazyArrays}, LoadReport) of a file's layers matched to the model's; nothing is changed."""
-    pairs = pair_layers(model, model_name, weights_file)
+    pairs = pair_layers(list_classes(model), model_name, weights_file)
     file_names = {zoo_name: name for name, zoo_name in pairs.items()}
     matched, missing, mismatched = {}, [], []
     for layer in model.layers:
@@ -109,16 +109,24 @@ def match_weights(model, model_name, path, weights_file, optional_layers):
                                tuple(mismatched))
 
 
-def pair_layers(model, model_name, weights_file):
-    """Return {file name: zoo name} for the layers of a file."""
+def list_classes(model):
+    """Return pairs (name, class) of a model's layers, in model order."""
+    return [(layer.name, type(layer).__name__) for layer in model.layers]
+
+
+def pair_layers(layers, model_name, weights_file):
+    """Return {file name: zoo name} for the layers of a file.
+
+    Args:
+        layers: Pairs (name, class) of the model's layers, in model order.
+    """
     if weights_file.naming == "torch":
         return torchvision.pair_torch_modules(weights_file.layers, model_name)
     if weights_file.naming == "counted":
-        return layer_names.pair_by_class(weights_file.layers,
-                                         [(layer.name, type(layer).__name__) for layer in model.layers])
+        return layer_names.pair_by_class(weights_file.layers, layers)
     if weights_file.naming == "paths":
         return {name: name for name in weights_file.layers}
-    return layer_names.pair_keras_layers([name for name, arrays in weights_file.layers.items() if arrays], model,
+    return layer_names.pair_keras_layers([name for name, arrays in weights_file.layers.items() if arrays], layers,
                                          model_name)
 
 
@@ -129,12 +137,7 @@ def count_outputs(path, model_name, layers):
         layers: Pairs (name, class) of the model's layers, in model order, up to that one.
     """
     with files.open_weights_file(path) as weights_file:
-        if weights_file.naming == "torch":
-            pairs = torchvision.pair_torch_modules(weights_file.layers, model_name)
-        elif weights_file.naming == "counted":
-            pairs = layer_names.pair_by_class(weights_file.layers, layers)
-        else:
-            pairs = {name: layer_names.translate_layer_name(name, model_name) for name in weights_file.layers}
+        pairs = pair_layers(layers, model_name, weights_file)
         candidates = [weights_file.layers[name] for name, zoo_name in pairs.items() if zoo_name == layers[-1][0]]
         lengths = {array.shape[0] for arrays in candidates for array in list_arrays(arrays) if len(array.shape) == 1}
         return lengths.pop() if len(lengths) == 1 else None
@@ -279,7 +282,8 @@ def suggest_fix(report, model_name, naming):
 def check_finite(array, path):
     """Return `array`; raise UserError if it has NaN or infinite values."""
     if not np.isfinite(array).all():
-        raise UserError(f"{path} has NaN or infinite values; download the file again")
+        raise UserError(f"{path} has NaN or infinite values; give the weights of an earlier epoch, if it is of a "
+                        "training that diverged, or download the file again")
     return array
 
 

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.weights.lazy_array import LazyArray, count_elements
+from zoo.weights.lazy_array import LazyArray, UnsupportedFileError, count_elements
 from zoo.weights.torch_pickle import (MAX_PICKLE_BYTES, OpaqueObject, PickledStorage, PickledTensor, STORAGE_DTYPES,
                                       UnsafeTorchFileError, safe_unpickle)
 from zoo.weights.safetensors import widen_bfloat16
@@ -20,6 +20,7 @@ MAX_WRAPPER_DEPTH = 3  # nesting of wrappers
 # Functions that rebuild arrays which are not read: quantized and sparse tensors, and NumPy arrays
 TENSOR_FUNCTIONS = ("torch._utils._rebuild_", "numpy.core.multiarray.", "numpy._core.multiarray.")
 HEADER_BYTES = 24  # enough to detect the format
+BIG_ENDIAN = "has big-endian data; load it with PyTorch on a little-endian machine, and save it there"
 # First pickle of a file from before PyTorch 1.6, without its protocol bytes
 LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
@@ -40,7 +41,8 @@ def read_state_dict(path):
     state_dict, wrapper = find_state_dict(content, path)
     if state_dict is None:
         raise UserError(f"{path} {describe_object(content, path)}")
-    return {str(name): make_array(value) for name, value in state_dict.items() if is_float_tensor(value)}, wrapper
+    return {str(name): make_array(value) for name, value in state_dict.items()
+            if isinstance(name, (str, int)) and is_float_tensor(value)}, wrapper
 
 
 def unpickle_archive(path):
@@ -52,11 +54,23 @@ def unpickle_archive(path):
             raise ValueError("it is a ZIP archive, but was not written by PyTorch")
         if members[pickles[0]].file_size > MAX_PICKLE_BYTES:
             raise UnsafeTorchFileError("its table of tensors is too large")
-        content, _ = safe_unpickle(io.BytesIO(archive.read(pickles[0])))
+        content, _ = safe_unpickle(io.BytesIO(read_member(archive, members[pickles[0]])))
         root = pickles[0].rpartition("/")[0]
-        if f"{root}/byteorder" in members and archive.read(f"{root}/byteorder")[:8] != b"little":
-            raise ValueError("its data is big-endian; save it on a little-endian machine")
+        byteorder = members.get(f"{root}/byteorder")
+        if byteorder and read_member(archive, byteorder, len("little")) != b"little":
+            raise UnsupportedFileError(BIG_ENDIAN)
     return content, lambda tensor: make_lazy_tensor(path, f"{root}/data/{tensor.storage.key}", members, tensor)
+
+
+def read_member(archive, info, size=-1):
+    """Return the first `size` bytes of a member of a ZIP archive, by default all.
+
+    PyTorch writes the CRC 0 where torch.serialization.set_crc32_options(False) disables it.
+    """
+    if info.CRC == 0:
+        info.CRC = None  # zipfile does not check it
+    with archive.open(info) as member:
+        return member.read(size)
 
 
 def unpickle_legacy_file(path):
@@ -69,10 +83,12 @@ def unpickle_legacy_file(path):
     with open(path, "rb") as file:
         (_, _), (_, _), (system, _) = (safe_unpickle(file) for _ in range(3))
         if not isinstance(system, dict) or system.get("little_endian") is not True:
-            raise ValueError("its data is big-endian; save it on a little-endian machine")
+            raise UnsupportedFileError(BIG_ENDIAN)
         content, unpickler = safe_unpickle(file)
         keys, _ = safe_unpickle(file)
-        if not isinstance(keys, list) or not {*keys} <= {*unpickler.storages} or len({*keys}) < len(keys):
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise ValueError("its list of storages is damaged")
+        if not {*keys} <= {*unpickler.storages} or len({*keys}) < len(keys):
             raise ValueError("it has storages of an unknown type")
         offsets = {}
         for key in keys:
@@ -189,7 +205,7 @@ def make_lazy_tensor(path, member, members, tensor):
         if info.file_size > 100 * max(info.compress_size, 1):
             raise UnsafeTorchFileError("a small member decompresses to a large one")
         with zipfile.ZipFile(path) as archive:
-            return np.frombuffer(archive.read(info), dtype)
+            return np.frombuffer(read_member(archive, info), dtype)
 
     return make_strided_array(tensor, read)
 

@@ -3,24 +3,29 @@
 A pickle is a program: it names functions and classes, and calls them. Here names resolve only to the substitutes below,
 which record their arguments. Every other name becomes an `OpaqueObject`, which discards them, so that weights can be
 read even next to a Namespace, a NumPy scalar or an optimizer.
+
+Only keys whose hash is quick are kept: that of a tuple in a tuple in a tuple, and so on, can take forever, or more
+stack than there is.
 """
 
 import io
 import pickle
 import pickletools
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from zoo.weights.lazy_array import UnsupportedFileError
 
 MAX_PICKLE_BYTES = 16 * 2**20  # bytes
 MAX_GLOBALS = 10_000  # functions and classes; a pickled model has a few hundred
 ALLOWED_OPCODES = frozenset("""
-    PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT LONG LONG1 BININT BININT1 BININT2 BINFLOAT FLOAT
+    PROTO FRAME STOP MARK POP POP_MARK NONE NEWTRUE NEWFALSE INT LONG LONG1 BININT BININT1 BININT2 BINFLOAT FLOAT
     UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES
     EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS
     EMPTY_SET ADDITEMS FROZENSET GLOBAL STACK_GLOBAL REDUCE NEWOBJ NEWOBJ_EX BUILD BINPERSID
     PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET MEMOIZE
 """.split())
 MEMO_OPCODES = ("PUT", "BINPUT", "LONG_BINPUT")
+MAX_KEY_LENGTH = 100  # of a tuple that is a key
 STORAGE_DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "BFloat16Storage": "<u2",
                   "LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "i1",
                   "ByteStorage": "u1", "BoolStorage": "?", "ComplexFloatStorage": "<c8", "ComplexDoubleStorage": "<c16"}
@@ -28,6 +33,17 @@ STORAGE_DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": 
 
 class UnsafeTorchFileError(ValueError):
     """The pickle needs more than a table of tensors does."""
+
+
+class PickledDict(dict):
+    """Substitute for OrderedDict."""
+
+    def __init__(self, items=()):
+        super().__init__()
+        update(self, items.items() if isinstance(items, dict) else items)
+
+    def __setstate__(self, state):
+        """Ignore it: attributes are not items."""
 
 
 class OpaqueObject:
@@ -66,6 +82,9 @@ class PickledStorage:
     dtype: str
     key: str
     count: int
+
+    def __setstate__(self, state):
+        """Ignore it: a storage has no further state."""
 
 
 @dataclass(eq=False)  # hashable: tensors are the keys of the state of an optimizer
@@ -115,7 +134,7 @@ def rebuild_subclass(function, _, arguments, *__):
 
 
 SAFE_TORCH_GLOBALS = {
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): PickledDict,
     ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
@@ -125,8 +144,24 @@ SAFE_TORCH_GLOBALS = {
 }
 
 
-class TorchUnpickler(pickle.Unpickler):
+def is_safe_key(key):
+    """Return whether the hash of a key of a dict takes neither long nor much stack."""
+    items = key if isinstance(key, tuple) else (key,)
+    return len(items) <= MAX_KEY_LENGTH and all(
+        isinstance(item, (str, bytes, int, float, type(None), type, PickledTensor, OpaqueObject)) for item in items)
+
+
+def update(target, items):
+    """Add pairs (key, value) to a dict, or an object that is filled like one, unless their key is unsafe."""
+    for key, value in items:
+        if is_safe_key(key):
+            target[key] = value
+
+
+class TorchUnpickler(pickle._Unpickler):  # the one in Python: in that in C, keys cannot be checked
     """Unpickler that builds only plain containers, numbers, strings, PickledTensors and OpaqueObjects.
+
+    Sets become OpaqueObjects, and strings of Python 2, which can be any bytes, are decoded as Latin-1.
 
     Attributes:
         storages: `{key: PickledStorage}` of all storages in the pickle.
@@ -134,8 +169,31 @@ class TorchUnpickler(pickle.Unpickler):
     """
 
     def __init__(self, file):
-        super().__init__(file)
+        super().__init__(file, encoding="latin1")
         self.storages, self.opaque_classes = {}, {}
+
+    def load_setitem(self):
+        value, key = self.stack.pop(), self.stack.pop()
+        update(self.stack[-1], [(key, value)])
+
+    def load_setitems(self):
+        items = self.pop_mark()
+        update(self.stack[-1], zip(items[::2], items[1::2], strict=True))
+
+    def load_dict(self):
+        items = self.pop_mark()
+        self.append(PickledDict(zip(items[::2], items[1::2], strict=True)))
+
+    def load_empty_set(self):
+        self.append(OpaqueObject())
+
+    def load_frozenset(self):
+        self.pop_mark()
+        self.append(OpaqueObject())
+
+    dispatch = pickle._Unpickler.dispatch | {
+        pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems, pickle.DICT[0]: load_dict,
+        pickle.EMPTY_SET[0]: load_empty_set, pickle.FROZENSET[0]: load_frozenset}
 
     def find_class(self, module, name):
         if (module, name) in SAFE_TORCH_GLOBALS:
@@ -154,9 +212,9 @@ class TorchUnpickler(pickle.Unpickler):
         if kind != "storage" or not isinstance(key, str) or type(count) is not int or count < 0:
             raise UnsafeTorchFileError("it names a storage that is unknown to PyTorch")
         if view and view[0] is not None:
-            raise ValueError("its tensors are views of shared storages, as written by PyTorch before 0.4; load it with "
-                             "that version, and save it again")
-        if storage not in STORAGE_DTYPES:
+            raise UnsupportedFileError("has tensors that are views of shared storages, as PyTorch before 0.4 wrote "
+                                       "them; load it with PyTorch, and save it again")
+        if not isinstance(storage, str) or storage not in STORAGE_DTYPES:
             return OpaqueObject()
         self.storages[key] = PickledStorage(storage, key, count)
         return self.storages[key]

@@ -1,8 +1,10 @@
 """Map torchvision's parameter names (as in its source, 0.20) to zoo's: alexnet (zoo's alexnet_2014), vgg16, vgg19,
 inception_v3, resnet18 and resnet34 (zoo's resnet18_v1 and resnet34_v1), resnet50, resnet101, resnet152. Also those of
-timm, which are the same but for the head of VGG, and of the ResNets of Hugging Face's transformers.
+timm, which are the same but for the head of VGG, of kuangliu/pytorch-cifar, which has ResNets for small images with
+other names for the shortcuts and the head, and of the ResNets of Hugging Face's transformers.
 """
 
+import os
 import re
 
 from zoo.errors import UserError
@@ -77,14 +79,15 @@ def map_alexnet(modules):
 
 RESNET_PARTS = {**{f"conv{index}": f"conv{index}" for index in (1, 2, 3)},
                 **{f"bn{index}": f"conv{index}_bn" for index in (1, 2, 3)},
-                "downsample.0": "shortcut", "downsample.1": "shortcut_bn"}
+                **{f"{name}.{index}": f"shortcut{suffix}" for name in ("downsample", "shortcut")
+                   for index, suffix in enumerate(("", "_bn"))}}
 
 
 def map_resnet(modules):
     """Return {torchvision module: zoo layer} for a ResNet: layer1.0.conv2 is conv2_1_conv2."""
     if "embedder.embedder.convolution" in modules:
         return map_transformers_resnet(modules)
-    layers = {"conv1": "conv1", "bn1": "conv1_bn", "fc": "fc"}
+    layers = {"conv1": "conv1", "bn1": "conv1_bn", "fc" if "fc" in modules else "linear": "fc"}
     for module in modules:
         match = re.fullmatch(r"layer(\d)\.(\d+)\.(\w+(?:\.\d)?)", module)
         if match and match[3] in RESNET_PARTS:
@@ -120,7 +123,7 @@ SEQUENTIAL_RESNET = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6"
 BACKBONE_PARAMETERS = {"layer1.0.conv1.weight": {}, "4.0.conv1.weight": SEQUENTIAL_RESNET,
                        "embedder.embedder.convolution.weight": {}, "Conv2d_1a_3x3.conv.weight": {},
                        "features.0.weight": {}}
-TORCHVISION_CHILDREN = re.compile(r"features|classifier|conv1|bn1|layer\d|fc|Conv2d_\w+|Mixed_\w+|AuxLogits")
+TORCHVISION_CHILDREN = re.compile(r"features|classifier|conv1|bn1|layer\d|fc|linear|Conv2d_\w+|Mixed_\w+|AuxLogits")
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params")  # floats if a program converts or adds them
 
 
@@ -129,8 +132,9 @@ def group_by_module(path, kind, tensors):
 
     Raise UserError if they are of two networks.
     """
-    prefix, children = find_backbone(path, [*map(strip_wrappers, tensors)])
+    prefix, children = find_backbone(path, kind, tensors)
     inside, outside = {}, {}  # {module: {variable: array}} of the backbone's module, and of the others
+    names = {}  # {(whether it is in the backbone's module, module, variable): name}
     for name, array in tensors.items():
         stripped = strip_wrappers(name)
         if prefix is None:
@@ -139,11 +143,10 @@ def group_by_module(path, kind, tensors):
             modules, (module, variable) = inside, split_name(stripped.removeprefix(prefix), children)
         else:
             modules, (module, _, variable) = outside, stripped.rpartition(".")
-        arrays = modules.setdefault(module, {})
-        if variable in arrays:
-            raise UserError(f"{path} has two networks: {module}.{variable} occurs more than once, also as {name}; give "
-                            "a file with the state dict of one")
-        arrays[variable] = array
+        other_name = names.setdefault((modules is inside, module, variable), name)
+        if other_name != name:
+            raise make_two_networks_error(path, kind, other_name, name)
+        modules.setdefault(module, {})[variable] = array
     outer_names = {}
     for module in outside:
         name = strip_prefix(f"{module}.")[:-1]
@@ -179,20 +182,35 @@ def strip_prefix(name):
     return name if prefix is None else strip_prefix(name.removeprefix(prefix))
 
 
-def find_backbone(path, names):
+def find_backbone(path, kind, names):
     """Return (what precedes a parameter of BACKBONE_PARAMETERS in the names, such as "teacher."; the renamed children).
 
-    The prefix is None if there is none. Raise UserError if there are several.
+    The prefix, without wrappers, is None if there is none. Raise UserError if there are several.
     """
+    stripped = {name: strip_wrappers(name) for name in names}
     for parameter, children in BACKBONE_PARAMETERS.items():
-        prefixes = [*dict.fromkeys(name.removesuffix(parameter) for name in names
-                                   if name == parameter or name.endswith(f".{parameter}"))]
+        prefixes = {name.removesuffix(parameter): full_name for full_name, name in stripped.items()
+                    if name == parameter or name.endswith(f".{parameter}")}
         if len(prefixes) > 1:
-            raise UserError(f"{path} has two networks, to which {prefixes[0]}{parameter} and {prefixes[1]}{parameter} "
-                            "belong; give a file with the state dict of one")
+            raise make_two_networks_error(path, kind, *[*prefixes.values()][:2])
         if prefixes:
-            return prefixes[0], children
+            return next(iter(prefixes)), children
     return None, {}
+
+
+def make_two_networks_error(path, kind, name, other_name):
+    """Return the UserError for a file with two networks, in which a parameter has two names; it says what to type."""
+    message = f"{path} has two networks, to which {name} and {other_name} belong; give a file with the weights of one"
+    match = re.fullmatch(r"a PyTorch state dict(?: under '(.*)')?", kind)
+    if match is None:
+        return UserError(message)
+    keys = "".join(f"[{key!r}]" for key in (match[1] or "").split(".") if key)
+    parts = [text.split(".") for text in (name, other_name)]
+    num_shared = len(os.path.commonprefix([part[::-1] for part in parts]))
+    prefix = max((".".join([*part[:-num_shared], ""]) for part in parts), key=len)  # that of one can begin the other
+    return UserError(f"{message}: import torch; torch.save({{name: tensor for name, tensor in "
+                     f"torch.load({path.name!r}, map_location='cpu'){keys}.items() if name.startswith({prefix!r})}}, "
+                     "'weights.pt')")
 
 
 def pair_torch_modules(names, model_name):
