@@ -81,6 +81,36 @@ def test_a_name_is_a_synonym_of_one_keyword():
     assert len(names) == len({*names})
 
 
+FIT_ARGUMENTS = ("gpu", "freeze", "precision", "ema_momentum", "aux_loss_weights", "early_stopping_patience", "weights",
+                 "augmentation", "verbose", "optimizer", "class_weight")
+
+
+@pytest.mark.parametrize("name, value, reply", [
+    ("use_gpu", False, "gpu='none'"), ("use_cuda", False, "gpu='none'"), ("use_gpu", True, "gpu=0"),
+    ("cuda", False, "gpu='none'"), ("cuda", True, "gpu=0"), ("cuda", 1, "gpu=1"), ("no_cuda", True, "gpu='none'"),
+    ("gpus", -1, "gpu='all'"), ("gpus", 0, "gpu='none'"), ("gpus", None, "gpu=None"), ("devices", "auto", "gpu='auto'"),
+    ("freeze_backbone", False, "freeze='none'"), ("freeze_backbone", True, "freeze='all'"),
+    ("freeze_layers", True, "freeze='all'"), ("freeze_layers", "conv1", "freeze='conv1'"),
+    ("amp", False, "precision='float32'"), ("amp", True, "precision='bfloat16'"),
+    ("dtype", "mixed_float16", "precision='float16'"), ("ema", False, "ema_momentum=0.0"),
+    ("aux_logits", False, "aux_loss_weights=''"), ("early_stopping", True, "early_stopping_patience=5"),
+    ("early_stopping", False, "early_stopping_patience=0"), ("patience", 3, "early_stopping_patience=3"),
+    ("pretrained", None, "weights=None"), ("load_weights", False, "weights=None"),
+    ("pretrained_weights", "a.h5", "weights='a.h5'"), ("transfer_learning", True, "weights='mnist'"),
+    ("mixup", False, "augmentation=''"), ("cutout", True, "augmentation='cutout=8'"),
+    ("data_augmentation", False, "augmentation=''"), ("progress_bar", False, "verbose=False"),
+    ("progress_bar", True, "verbose=True"), ("quiet", True, "verbose=False"), ("nesterov", False, "optimizer='sgd'"),
+    ("balanced", False, "class_weight=None")])
+def test_a_switch_is_answered_by_what_it_says(name, value, reply):
+    assert find_reply(name, value, FIT_ARGUMENTS, ["mnist"]).partition(", the index")[0] == f"; give {reply}"
+
+
+@pytest.mark.parametrize("name, value", [("no_cuda", False), ("cpu", False), ("device", "mps"), ("accelerator", "tpu")])
+def test_a_switch_that_zoo_does_not_need(name, value):
+    reply = find_reply(name, value, FIT_ARGUMENTS)
+    assert "omit it" in reply and "give" not in reply
+
+
 @pytest.mark.parametrize("hint", HINTS, ids=[f"{hint.flags.split()[0]}-{hint.reply[:30]}" for hint in HINTS])
 def test_a_row_of_the_table(hint):
     num_answers = 0
