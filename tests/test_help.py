@@ -61,6 +61,14 @@ def test_wrapping(text, width, lines):
     assert help_text.wrap_help_line(text, width) == lines
 
 
+@pytest.mark.parametrize("command, status, lines", [
+    ("--version 2>&-", 0, 1), ("--version >&-", 0, 0), ("nonsense 2>&-", 2, 0), ("nonsense 0<&- >&- 2>&-", 2, 0)])
+def test_closed_streams(command, status, lines):
+    """Programs that start others, such as cron and services, can close them."""
+    process = subprocess.run(["bash", "-c", f'"$0" -m zoo {command}', sys.executable], cwd=ROOT, capture_output=True)
+    assert (process.returncode, process.stdout.count(b"\n"), process.stderr) == (status, lines, b"")
+
+
 def test_help_loads_neither_numpy_nor_a_backend():
     code = ("import contextlib, io, sys\nfrom zoo.__main__ import COMMANDS, main\n"
             "for words in ([], *([command] for command in COMMANDS)):\n"

@@ -251,6 +251,18 @@ def test_another_number_of_hosts():
     check_message(error.value, 1, "number of hosts", 3, 0, 2)
 
 
+def test_a_host_that_host_0_does_not_count():
+    addresses, found = make_addresses(3), []
+    thread = threading.Thread(target=lambda: found.append(connect_in_threads([{}], addresses[:2], [0])[0][0]))
+    thread.start()
+    with pytest.raises(UserError) as error:
+        multihost.connect_hosts(addresses, 2, {}, 5.0)
+    thread.join(20)
+    assert found == [str(error.value)]
+    check_message(error.value, 2, "number of hosts", 3, 0, 2)
+    assert "two hosts" not in str(error.value)
+
+
 def test_a_waiting_host_names_the_missing_ones(monkeypatch, capsys):
     monkeypatch.setattr(rendezvous, "NOTICE_AFTER", 0.05)
     addresses = make_addresses(3)

@@ -9,7 +9,7 @@ import pytest
 from helpers import check_message
 
 from zoo.errors import UserError
-from zoo.utils.io import check_writable, write_text, atomic_write
+from zoo.utils.io import atomic_write, check_writable, is_scratch_file, write_text
 
 
 def test_a_successful_block_replaces_the_file(tmp_path):
@@ -33,6 +33,25 @@ def test_a_failing_block_leaves_the_old_file(tmp_path, failure):
         raise failure
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_share_a_scratch_file(tmp_path):
+    """Threads, or processes with one ID in two containers."""
+    with atomic_write(tmp_path / "a.npz") as first, atomic_write(tmp_path / "a.npz") as second:
+        assert first != second and is_scratch_file(first)
+        first.write_text("one")
+        second.write_text("two")
+    assert (tmp_path / "a.npz").read_text() == "one" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name, suffix", [
+    ("x" * 251 + ".png", ".png"), ("x" * 255, ""), ("x." + "y" * 253, ""), ("ü" * 120 + ".weights.h5", ".weights.h5"),
+    ("a.b.weights.h5", ".weights.h5"), ("run.2.keras", ".keras")])
+def test_a_long_name_can_be_written(name, suffix, tmp_path):
+    with atomic_write(check_writable(tmp_path / name)) as scratch:
+        scratch.write_text("a")
+        assert scratch.name.partition(".")[2].partition(".")[2] == suffix.removeprefix(".")
+    assert (tmp_path / name).read_text() == "a"
 
 
 def test_line_ends_are_written_as_they_are(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from zoo.catalogue import MODELS
 from zoo.errors import UserError, unknown_name_error
 from zoo.modality import MODALITIES, join_names
 from zoo.model_info import ModelInfo
-from zoo.utils.validation import check_type
+from zoo.utils.validation import check_type, is_integer
 
 MAX_WIDTH_MULTIPLIER = 100  # no machine has the memory for wider models
 
@@ -50,7 +50,7 @@ def resolve_model_config(name, input_shape=None, classes=None, width=None, stem=
     shape = _check_input_shape(model_info, model_info.input_shape if input_shape is None else input_shape)
     classes = model_info.classes if classes is None else classes
     width = 1.0 if width is None else width
-    if not _is_integer(classes) or classes < 2:
+    if not is_integer(classes) or classes < 2:
         raise UserError(f"classes must be an integer of at least 2; got {classes!r}")
     if model_info.max_classes and classes > model_info.max_classes:
         raise UserError(f"{name} has codes for {model_info.max_classes} classes only; got {classes}; use lenet5, which "
@@ -128,14 +128,10 @@ def serialize_model_config(model_config):
     return {"name": model_config.model_info.name, **arguments}
 
 
-def _is_integer(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy integers too
-
-
 def _check_input_shape(model_info, shape):
     modality, axes = model_info.modality, model_info.modality.axes
     if (not isinstance(shape, (tuple, list)) or len(shape) != len(axes)
-            or not all(_is_integer(size) and size > 0 for size in shape)):
+            or not all(is_integer(size) and size > 0 for size in shape)):
         count = "three positive integers" if len(axes) == 3 else "one positive integer in a tuple"
         raise UserError(f"input_shape must be {count}, ({', '.join(axes)}), such as {model_info.input_shape}; got "
                         f"{shape!r}")

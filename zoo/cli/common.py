@@ -23,6 +23,7 @@ def run_command(command, argv=None):
     """Call `command(argv)` and return its exit status: 2 for a user error, 4 for a failed file, 5 for a lack
     of memory, 130 for Ctrl-C.
     """
+    open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # terminals without UTF-8 get question marks, not a traceback
@@ -46,6 +47,16 @@ def run_command(command, argv=None):
             raise
         print_error(error)
         return 4
+
+
+def open_missing_streams():
+    """Open os.devnull for stdout and stderr where the shell has closed them, as in `2>&-`."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            devnull = os.open(os.devnull, os.O_RDWR)
+            if devnull != descriptor:
+                os.dup2(devnull, descriptor)
+            setattr(sys, name, open(descriptor, "w", encoding="utf-8", closefd=False))
 
 
 @contextlib.contextmanager

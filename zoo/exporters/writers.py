@@ -15,7 +15,7 @@ from zoo.errors import UserError
 from zoo.exporters.formats import EXPORT_FORMATS
 from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.training.model_loading import load_run_or_keras_file
-from zoo.utils.io import write_text, atomic_write
+from zoo.utils.io import atomic_write, make_scratch_path, write_text
 
 PROBABILITY_TOLERANCE = 1e-4  # absolute; other runtimes sum in a different order
 
@@ -183,7 +183,7 @@ def export_and_verify(model, name, path, class_names, metadata, images):
     if name != "saved_model":
         with atomic_write(path) as scratch:
             return write_and_compare(scratch)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    scratch = make_scratch_path(path)
     try:
         difference = write_and_compare(scratch)
         os.replace(scratch, path)

@@ -16,6 +16,7 @@ from zoo.utils.process import is_process_alive
 # Errors that a wrong path can cause; a full disk is not one of them.
 PATH_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
                errno.EOPNOTSUPP}
+FORMAT_SUFFIX = re.compile(r"(\.weights)?\.\w{1,16}$")  # that of a file name by which libraries choose the format
 SCRATCH_NAME = re.compile(r"\.(\d{1,10})-.")  # the name of a scratch file begins with the ID of the writing process
 MAX_NAME_BYTES = 255  # of a file or folder, in all common file systems
 SURROGATE = re.compile("[\ud800-\udfff]")  # how Python represents bytes of a file name that are not valid UTF-8
@@ -79,11 +80,10 @@ def convert_path_errors(path, alternative):
 def atomic_write(path):
     """Yield a scratch path next to `path`; if the block succeeds, flush the file to disk and rename it to `path`.
 
-    If the block fails, the scratch file is removed and `path` stays unchanged. The scratch name has the suffix of
-    `path`, because libraries choose the format by it.
+    If the block fails, the scratch file is removed and `path` stays unchanged.
     """
     path = Path(path)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    scratch = make_scratch_path(path)
     try:
         yield scratch
         with open(scratch, "rb+") as file:
@@ -91,6 +91,12 @@ def atomic_write(path):
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def make_scratch_path(path):
+    """Return a path next to `path`, with its suffix, that no other thread or process uses, on another host either."""
+    suffix = FORMAT_SUFFIX.search(path.name)
+    return path.with_name(f".{os.getpid()}-{os.urandom(8).hex()}{suffix[0] if suffix else ''}")
 
 
 def is_scratch_file(path):

@@ -74,9 +74,8 @@ def parse_assignments(flag, pairs, defaults):
 
 def check_batch_and_memory(batch_size, memory_limit_gib):
     """Return the batch size and the memory limit in GiB if they are valid; UserError if not."""
-    if not is_integer(batch_size) or batch_size < 1:
-        raise UserError(f"batch_size must be an integer of at least 1; got {batch_size!r}")
+    batch_size = check_positive_integer("batch_size", batch_size)
     if (isinstance(memory_limit_gib, bool) or not isinstance(memory_limit_gib, numbers.Real)
             or not 0 < memory_limit_gib < MAX_MEMORY_GIB):
         raise UserError(f"memory_limit_gib must be a positive number of GiB, such as 8; got {memory_limit_gib!r}")
-    return int(batch_size), memory_limit_gib if isinstance(memory_limit_gib, int) else float(memory_limit_gib)
+    return batch_size, memory_limit_gib if isinstance(memory_limit_gib, int) else float(memory_limit_gib)

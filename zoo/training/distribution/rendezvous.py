@@ -53,10 +53,10 @@ def accept_hosts(addresses, index, settings, timeout):
                 threading.Thread(target=receive_hello, args=(server.accept()[0], arrivals), daemon=True).start()
             while not arrivals.empty() and not error_message:
                 host, other_settings, connection = arrivals.get()
-                if host in connections or host not in range(1, len(addresses)):
+                address = f", {addresses[host]}," if host in range(len(addresses)) else ""
+                error_message = describe_mismatch(settings, other_settings, f"host {host}{address}")
+                if not error_message and (host in connections or host not in range(1, len(addresses))):
                     error_message = f"two hosts were started as host {host}; give each its own host_index=..."
-                else:
-                    error_message = describe_mismatch(settings, other_settings, f"host {host}, {addresses[host]},")
                 connections[host] = connection
             missing = [f"host {host}, {address}" for host, address in enumerate(addresses)
                        if host and host not in connections]
