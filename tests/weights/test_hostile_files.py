@@ -150,7 +150,7 @@ def test_an_inconsistent_legacy_file(tmp_path, old, new):
 
 
 @pytest.mark.parametrize("data, parts", [
-    (b"\x80\x02}r\xff\xff\xff\x7f.", ["memory"]),  # a memo of two billion entries
+    (b"\x80\x02}r\xff\xff\xff\x7f.", ["torch.save"]),  # the last of two billion entries of a memo
     (b"\x80\x02cos\nsystem\n.", ["os.system", "weights_only=False"]),
     (b"\x80\x02ctorch\nFloatStorage\n)\x81.", ["type"]),
     (b"\x80\x02ctorch\nFloatStorage\n)R.", ["'str'"]),  # a string in this reader

@@ -11,7 +11,7 @@ IMAGENET_CLASSES = 1000
 
 
 def get_weights_class_names(source, classes):
-    """Return the class names of a Source of weights; None if only the class indices are known.
+    """Return the class names of a WeightsSource; None if only the class indices are known.
 
     A thousand classes are taken to be ImageNet's, except in files of zoo's own models.
     """

@@ -24,7 +24,6 @@ ALLOWED_OPCODES = frozenset("""
     EMPTY_SET ADDITEMS FROZENSET GLOBAL STACK_GLOBAL REDUCE NEWOBJ NEWOBJ_EX BUILD BINPERSID
     PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET MEMOIZE
 """.split())
-MEMO_OPCODES = ("PUT", "BINPUT", "LONG_BINPUT")
 MAX_KEY_LENGTH = 100  # of a tuple that is a key
 STORAGE_DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "BFloat16Storage": "<u2",
                   "LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "i1",
@@ -227,13 +226,11 @@ def safe_unpickle(file):
     """
     start = file.tell()
     end = start + MAX_PICKLE_BYTES
-    for opcode, argument, position in pickletools.genops(file):
+    for opcode, _, position in pickletools.genops(file):
         if position > end:
             raise UnsafeTorchFileError("its table of tensors is too large")
         if opcode.name not in ALLOWED_OPCODES:
             raise UnsafeTorchFileError(f"it has the opcode {opcode.name}, which no table of tensors needs")
-        if opcode.name in MEMO_OPCODES and int(argument) > position - start + 1:
-            raise UnsafeTorchFileError("it requests more memory than it can use")
     length = file.tell() - start
     if length > MAX_PICKLE_BYTES:
         raise UnsafeTorchFileError("its table of tensors is too large")
