@@ -214,7 +214,8 @@ def test_the_layer_at_half_depth_is_a_cut_of_the_graph(network, expected):
 
 @pytest.mark.parametrize("feature_layer, freeze, is_frozen", [
     ("conv3_3", "conv4_1", True), ("conv3_3", "conv3_3", True), ("pool3", "conv3_3", True),
-    ("conv3_3", "conv3_2", False), ("conv3_3", "all", True), ("conv3_3", "none", False), ("", "conv5_2", False), ("", "conv5_3", True)])
+    ("conv3_3", "conv3_2", False), ("conv3_3", "all", True), ("conv3_3", "none", False), ("", "conv5_2", False),
+    ("", "conv5_3", True)])
 def test_all_that_the_head_depends_on_is_frozen(feature_layer, freeze, is_frozen):
     """The layers after the feature layer are not in the model, so whether they are frozen is nothing to the head."""
     model_config = registry.resolve_model_config("vgg16", (32, 32, 3), width=0.05)
