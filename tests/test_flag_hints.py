@@ -97,15 +97,17 @@ FIT_ARGUMENTS = ("gpu", "freeze", "precision", "ema_momentum", "aux_loss_weights
     ("early_stopping", False, "early_stopping_patience=0"), ("patience", 3, "early_stopping_patience=3"),
     ("pretrained", None, "weights=None"), ("load_weights", False, "weights=None"),
     ("pretrained_weights", "a.h5", "weights='a.h5'"), ("transfer_learning", True, "weights='mnist'"),
-    ("mixup", False, "augmentation=''"), ("cutout", True, "augmentation='cutout=8'"),
+    ("cutout", True, "augmentation='cutout=8'"),
     ("data_augmentation", False, "augmentation=''"), ("progress_bar", False, "verbose=False"),
-    ("progress_bar", True, "verbose=True"), ("quiet", True, "verbose=False"), ("nesterov", False, "optimizer='sgd'"),
+    ("progress_bar", True, "verbose=True"), ("quiet", True, "verbose=False"), ("dtype", None, "precision='float32'"),
     ("balanced", False, "class_weight=None")])
 def test_a_switch_is_answered_by_what_it_says(name, value, reply):
     assert find_reply(name, value, FIT_ARGUMENTS, ["mnist"]).partition(", the index")[0] == f"; give {reply}"
 
 
-@pytest.mark.parametrize("name, value", [("no_cuda", False), ("cpu", False), ("device", "mps"), ("accelerator", "tpu")])
+@pytest.mark.parametrize("name, value", [
+    ("no_cuda", False), ("cpu", False), ("device", "mps"), ("accelerator", "tpu"), ("mixup", 0.0), ("rotation", 0),
+    ("random_crop", False), ("nesterov", False)])
 def test_a_switch_that_zoo_does_not_need(name, value):
     reply = find_reply(name, value, FIT_ARGUMENTS)
     assert "omit it" in reply and "give" not in reply

@@ -12,7 +12,6 @@ import time
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -262,14 +261,6 @@ def test_a_host_that_host_0_does_not_count():
     assert found == [str(error.value)]
     check_message(error.value, 2, "number of hosts", 3, 0, 2)
     assert "two hosts" not in str(error.value)
-
-
-def test_hosts_can_have_the_weights_in_different_folders(monkeypatch):
-    monkeypatch.setattr(multihost, "flatten_run_config", lambda config: {"weights": f"{config.home}/a.h5", "seed": 3})
-    splits = SimpleNamespace(train=[1, 2], validation=[], test=[])
-    mine, other = (multihost.collect_shared_settings(SimpleNamespace(backend="jax", home=home), splits)
-                   for home in ("/home/ann", "/data"))
-    assert mine == other and (mine["weights"], mine["seed"], mine["images for train"]) == ("a.h5", 3, 2)
 
 
 def test_a_waiting_host_names_the_missing_ones(monkeypatch, capsys):

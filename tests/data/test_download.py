@@ -186,9 +186,10 @@ def test_the_lock_of_a_dead_process_blocks_nobody(mnist, server, cache):
     process.kill()
     process.wait(20)
     server.open.set()
-    scratch = cache / f".{process.pid}-mnist.npz"
-    assert scratch.exists()
-    assert len(load_dataset(mnist).train) == 92 and not scratch.exists()
+    [scratch] = cache.glob(f".{process.pid}-*")
+    other = scratch.with_name(f".{process.pid}-00000000-other.npz")  # of another file: its lock is not held
+    other.touch()
+    assert len(load_dataset(mnist).train) == 92 and not scratch.exists() and other.exists()
 
 
 def test_one_line_on_a_terminal(mnist):

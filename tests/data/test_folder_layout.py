@@ -137,6 +137,19 @@ def test_splits_whose_class_folders_are_links(tmp_path, linked):
     assert sizes(load(tmp_path / "data")) == [36, 4, 12]
 
 
+def test_a_link_is_not_searched_deep(tmp_path):
+    """It can lead anywhere, to the root of the file system for example."""
+    for split in ("train", "test"):
+        write(tmp_path / "data" / split, ("oak", "pine"), 10)
+    (tmp_path / "data" / "extra").mkdir()
+    (tmp_path / "data" / "extra" / "root").symlink_to("/")
+    write(tmp_path / "pool" / "more", ("young",), 3)
+    (tmp_path / "data" / "extra" / "near").symlink_to(tmp_path / "pool")
+    dataset = load(tmp_path / "data")
+    assert len(dataset.train) + len(dataset.validation) == 20 and len(dataset.test) == 20
+    check_text(" ".join(dataset.notes), "extra/", "links")
+
+
 def test_a_class_of_linked_folders_says_that_these_are_not_followed(tmp_path):
     write(tmp_path / "pool", ("young",), 10)
     write(tmp_path / "data", ("oak", "elm"), 10)

@@ -2,7 +2,9 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +12,12 @@ from helpers import check_message
 
 from zoo import registry
 from zoo.cli import visualize
+from zoo.data.dataset_info import get_dataset_info
 from zoo.errors import UserError
 from zoo.training import finetuning, pretrained_backbone
+from zoo.training.distribution import multihost
+from zoo.training.recipe import Recipe
+from zoo.training.run_config import RunConfig, resume_run_config
 from zoo.weights import pretrained, sources
 
 
@@ -91,16 +97,37 @@ def test_a_folder_with_the_name_of_a_model(tmp_path, monkeypatch):
 
 
 def test_a_run_records_where_its_weights_are(tmp_path, monkeypatch):
-    """Resumed in another working directory, it finds them; an older run can have recorded a relative path."""
+    """Resumed in another working directory, it finds them."""
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "run")
     recorded = pretrained_backbone.find_backbone_weights("xception", os.path.join("run", "..", "run")).name
     assert recorded == str(tmp_path / "run")
-    for weights in ("run", recorded):
-        assert finetuning.deserialize_finetune_config(FINETUNING | {"weights": weights}).weights == recorded
-    for weights in ("", "mnist"):
-        assert finetuning.deserialize_finetune_config(FINETUNING | {"weights": weights}).weights == weights
     assert finetuning.get_weights_name(Path("mnist")) == str(tmp_path / "mnist")  # no name of weights
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert finetuning.get_weights_name(Path("~/run")) == str(tmp_path / "run")
+
+
+def test_a_checkpoint_of_another_program_is_a_file(tmp_path):
+    """Sacred writes a run.json into the folder of each run, too."""
+    run = write_run(tmp_path / "run")
+    assert pretrained.find_run(run / "checkpoints" / "best.npz") == run
+    (run / "run.json").write_text('{"command": "train", "status": "COMPLETED"}')
+    assert pretrained.find_run(run / "checkpoints" / "best.npz") is None
+
+
+def test_moved_weights_are_taken_from_where_they_are_now():
+    config = finetuning.deserialize_finetune_config(FINETUNING | {"weights": "/old/w.h5"})
+    runs = {weights: RunConfig(registry.resolve_model_config("lenet5"), get_dataset_info("digits"), Recipe(), 0, None,
+                               "tensorflow", False, finetuning=replace(config, weights=weights))
+            for weights in ("/old/w.h5", "/new/w.h5", "/new/v.h5")}
+    old, moved, other = runs.values()
+    assert resume_run_config(Path("a"), old, moved).finetuning.weights == "/new/w.h5"
+    with pytest.raises(UserError) as error:
+        resume_run_config(Path("a"), old, other)
+    check_message(error.value, "w.h5", "v.h5")
+    splits = SimpleNamespace(train=[1, 2], validation=[], test=[])
+    mine, theirs, others = (multihost.collect_shared_settings(run, splits) for run in runs.values())
+    assert mine == theirs != others and mine["images for train"] == 2
 
 
 def test_weights_in_a_folder_that_may_not_be_entered(tmp_path, monkeypatch):

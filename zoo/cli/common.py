@@ -214,6 +214,12 @@ def parse_preset(arguments, model_info):
     return preset
 
 
+def format_run_arguments(run, weights):
+    """Return the arguments that select a run, and the checkpoint where `weights` is the path of its last."""
+    is_last = os.path.basename(weights) == "last.npz"
+    return f"{run}{' --checkpoint last' if is_last else ''}"
+
+
 def get_named_model_info(name):
     """Return the ModelInfo of the model `name`; UserError, with where its drawings are, for a run."""
     if name not in registry.MODELS and os.path.isfile(os.path.join(name, "run.json")):

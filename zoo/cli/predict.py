@@ -83,7 +83,8 @@ class Predictor:
         pretrained.check_weights(weights, model_info.name)
         run = pretrained.find_run(weights)
         if run:
-            raise UserError(f"{run} is a run: type python -m zoo predict {run} IMAGE")
+            raise UserError(f"{run} is a run: type python -m zoo predict {common.format_run_arguments(run, weights)} "
+                            "IMAGE")
 
         from zoo.weights import sources  # NumPy
 

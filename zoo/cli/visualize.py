@@ -124,7 +124,8 @@ def resolve_weights(arguments):
     pretrained.check_weights(arguments.weights, arguments.network)
     run = pretrained.find_run(arguments.weights)
     if run:
-        raise UserError(f"{run} is a run: type python -m zoo visualize {run}")
+        raise UserError(f"{run} is a run: type python -m zoo visualize "
+                        f"{common.format_run_arguments(run, arguments.weights)}")
     source = sources.resolve_weights_source(arguments.weights,
                                             arguments.network).replace_preprocessing(arguments.preprocessing)
     if source.scaling is None and arguments.weights.endswith(".keras"):

@@ -39,7 +39,7 @@ def is_pairs(values):
 
 
 def is_scalar(value):
-    return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
+    return isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
 
 
 def is_array_pair(value):

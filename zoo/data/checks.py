@@ -62,9 +62,9 @@ def check_first_labels(info, layout, labels):
     expected = FIRST_LABELS.get(info.name)
     first = tuple(map(int, labels[:NUM_FIRST_LABELS]))
     if expected and not info.train_digest and len(labels) == info.published_train and first != expected:
-        raise UserError(f"{layout} contains as many images as {info.name}, but different ones: the first labels are "
-                        f"{first}, expected {expected}; put the files of {info.name} into a folder {info.name} next to "
-                        "them")
+        raise UserError(f"{layout} contains as many images as {info.name}, but other ones, or in another order: the "
+                        f"first labels are {first}, expected {expected}; put the files of {info.name}, as published, "
+                        f"into a folder {info.name} next to them")
 
 
 def check_digest(info, layout, split, actual, expected):

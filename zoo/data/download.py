@@ -9,7 +9,7 @@ import urllib.request
 
 from zoo.data.file_lock import acquire_lock
 from zoo.errors import UserError
-from zoo.utils.io import atomic_write, remove_stale_scratch_files
+from zoo.utils.io import atomic_write, list_scratch_files, remove_stale_scratch_files
 from zoo.utils.text import escape_unprintable
 
 DOWNLOAD_TIMEOUT = 10  # seconds without a response or without data
@@ -38,7 +38,7 @@ def download_file(download, folder):
     with lock_download(path.with_name(f".{path.name}.lock"), path):
         if path.exists():
             return
-        remove_stale_scratch_files(path.parent.glob(f".*-{path.name}"))
+        remove_stale_scratch_files(list_scratch_files(path))
         with atomic_write(path) as scratch:
             actual_hash = download_and_hash(download, scratch)
             if actual_hash != download.hash:

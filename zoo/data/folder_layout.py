@@ -5,6 +5,7 @@ if it contains images, and a split if it contains class folders. An ambiguous fo
 readings.
 """
 
+import math
 import os
 
 from zoo.data import image_formats, sample_files
@@ -14,6 +15,7 @@ from zoo.data.split_names import (STANDARD_SPLIT_NAMES, parse_split_name, parse_
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 
+LINKED_DEPTH = 2  # of a folder behind a link that is searched for samples: itself and its subfolders
 RUNS_FOLDER = "runs"  # where other programs write their runs by convention
 
 
@@ -25,7 +27,8 @@ def find_split_folders(folder, modality, labels_from, skipped):
     """
     other_entries = sample_files.SkippedEntries()
     all_folders = list_folders(folder, modality, other_entries)
-    folders = [name for name in all_folders if has_sample(os.path.join(folder, name), modality)]
+    folders = [name for name in all_folders
+               if has_sample(os.path.join(folder, name), modality, follow_links=labels_from == "folder")]
     split_folders = [name for name in folders if parse_split_name(name)]
     if labels_from == "filename":
         splits = {name: parse_split_name(name) for name in split_folders}
@@ -49,12 +52,12 @@ def find_split_folders(folder, modality, labels_from, skipped):
         mapping = ", ".join(f"{replace_surrogates(path)}/ is {split}" for split, path in parts.items())
         notes.append(f"splits of the folder: {mapping}")
     used = {path.partition("/")[0] for path in parts.values()}
-    for name in all_folders:
-        if name not in folders:
+    for name in [name for name in all_folders if name not in used]:
+        count = sum(1 for _ in sample_files.walk_samples(os.path.join(folder, name), modality,
+                                                         sample_files.SkippedEntries()))
+        if not count:
             notes += describe_empty_folder(folder, modality, name, parts)
-        elif name not in used:
-            count = sum(1 for _ in sample_files.walk_samples(os.path.join(folder, name), modality,
-                                                             sample_files.SkippedEntries()))
+        else:
             reason = "not in class folders" if parse_split_name(name) else "not the name of a split"
             notes.append(f"ignored: {replace_surrogates(name)}/, {modality.format_count(count)}: {reason}")
     notes += note_loose_samples(folder, modality, "")
@@ -74,7 +77,7 @@ def describe_empty_folder(folder, modality, name, parts):
     if skipped.runs:
         return ()
     split, printable_name = parse_split_name(name), replace_surrogates(name)
-    others = f", but {sample_files.describe_extensions(skipped.extensions, modality)}" if skipped.extensions else ""
+    others = sample_files.describe_others(skipped.extensions, skipped.links, modality)
     if split and not set(parts) >= ({"validation", "test"} if split == "eval" else {split}):
         raise UserError(f"the {'validation or test' if split == 'eval' else split} split is empty: "
                         f"{os.path.join(folder, printable_name)} contains no {modality.file_type}{others}; add "
@@ -244,26 +247,32 @@ def list_sample_folders(folder, modality):
             if has_sample(os.path.join(folder, name), modality)]
 
 
-def has_sample(folder, modality):
+def has_sample(folder, modality, follow_links=True):
     """Return whether a folder contains a sample of a Modality at any depth.
 
-    One link to a folder is followed on the way, since the folder can be a split whose class folders are links.
+    The folder can be a split whose class folders are links: with `follow_links` they are searched, too, but only
+    LINKED_DEPTH folders deep, since a link can lead anywhere.
     """
     extensions = sample_files.list_extensions(modality)
 
-    def search(folder, has_followed=False):
-        subfolders = []
-        with sample_files.scan_folder(folder) as entries:
-            for entry in entries:
-                if is_folder(entry, follow_links=not has_followed):
-                    subfolders.append(entry)
-                elif is_sample_file(entry, extensions):
-                    return True
-        return any(search(entry.path, has_followed or entry.is_symlink())
-                   for entry in sorted(subfolders, key=lambda entry: entry.is_symlink())  # links can lead anywhere
-                   if not sample_files.is_skipped_folder(entry.path, "", sample_files.SkippedEntries()))
+    def search(folder, depth):
+        subfolders, is_linked = [], depth < math.inf
+        try:
+            with sample_files.scan_folder(folder) as entries:
+                for entry in entries:
+                    if is_folder(entry, follow_links=follow_links and not is_linked):
+                        subfolders.append(entry)
+                    elif is_sample_file(entry, extensions):
+                        return True
+        except UserError:  # it may not be read
+            if is_linked:
+                return False
+            raise
+        return depth > 1 and any(search(entry.path, LINKED_DEPTH if entry.is_symlink() else depth - 1)
+                                 for entry in sorted(subfolders, key=lambda entry: entry.is_symlink())
+                                 if not sample_files.is_skipped_folder(entry.path, "", sample_files.SkippedEntries()))
 
-    return search(folder)
+    return search(folder, math.inf)
 
 
 def is_sample_file(entry, extensions):

@@ -126,9 +126,8 @@ def label_by_folder(folder, modality, split_path, skipped):
             yield f"{prefix}{name}/{file}", unicodedata.normalize("NFC", name)  # macOS writes NFD
         if is_empty and len(skipped.runs) == runs_before:  # a folder of run directories is not a class
             extensions = skipped.extensions - extensions_before
-            links = sample_files.format_names(skipped.links[links_before:])
-            others = f", but {sample_files.describe_extensions(extensions, modality)}" if extensions else ""
-            others = f", but links to folders, which are not followed: {links}" if links else others
+            links = skipped.links[links_before:]
+            others = sample_files.describe_others(extensions, links, modality)
             advice = "or replace the folder by the link" if links else "or remove the folder"
             raise UserError(f"the class {replace_surrogates(name)!r} is empty: {folder / split_path / name} contains "
                             f"no {modality.file_type}{others}; add {modality.file_type}, {advice}"
@@ -149,7 +148,7 @@ def label_by_filename(folder, modality, split_path, split, skipped):
                     "contain no class",)
     if unlabeled:
         raise UserError(f"cannot infer a class from the file name {folder / unlabeled[0]}; rename it to "
-                        "CLASS.NAME.jpg, such as cat.123.jpg, or omit labels_from=... if the classes are folders")
+                        "CLASS.NAME.jpg, such as cat.123.jpg, or give labels_from='folder' if the classes are folders")
     return [(file, unicodedata.normalize("NFC", label)) for file, (label, _, _) in pairs], ()
 
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from zoo.data import image_folder
-from zoo.data.array_labels import is_array_pair, is_pairs
+from zoo.data.array_labels import is_array_pair
 from zoo.data.arrays import has_image_arrays, load_arrays, load_npz
 from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
@@ -201,9 +201,14 @@ def get_source_kind(source):
     return get_path_kind(source)
 
 
+def get_length(values):
+    return len(values) if hasattr(values, "__len__") and getattr(values, "ndim", 1) else None
+
+
 def resolve_array_pairs(source, validation_data, test_data):
     """Return {split: (samples, labels)} of the splits that are given as arrays, the training split first."""
-    if len(source) == 3 and all(map(is_array_pair, source)) and not is_pairs(source):
+    if len(source) == 3 and all(is_array_pair(pair) and get_length(pair[0]) == get_length(pair[1])
+                                for pair in source):
         raise UserError("the data are three pairs of arrays; give the second as validation_data=..., and the third as "
                         "test_data=...")
     train, test = split_nested_pairs(source)

@@ -54,6 +54,13 @@ def format_names(names):
     return ", ".join(map(replace_surrogates, names[:MAX_ENTRIES_SHOWN])) + more
 
 
+def describe_others(extensions, links, modality):
+    """Return what a folder without samples contains, ", but ...", or "": links to folders, or files of a Counter."""
+    if links:
+        return f", but links to folders, which are not followed: {format_names(links)}"
+    return f", but {describe_extensions(extensions, modality)}" if extensions else ""
+
+
 def describe_extensions(extensions, modality):
     """Return a description of a Counter of the extensions of files that are not samples of a Modality."""
     counts = [f"{count:,} {replace_surrogates(extension) or 'without an extension'}" for extension,

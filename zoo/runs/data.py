@@ -63,10 +63,11 @@ def load_given_dataset(run, config, source, data_dir=None):
     kind, info = get_source_kind(source), config["dataset"]
     if kind == "name" and "kind" not in info and source == info["name"]:
         return find_run_dataset(run, config, data_dir)
-    if info.get("kind") in FILE_KINDS.get(kind, ()):
+    if data_dir is None and info.get("kind") in FILE_KINDS.get(kind, ()):
         return find_run_dataset(run, config, source)
-    return load_data(source, limit=None if kind == "dataset" else config.get("limit"), shape=tuple(info["shape"]),
-                     vocabulary=info.get("vocabulary"), class_names=info["class_names"] if kind == "arrays" else None)
+    return load_data(source, data_dir=data_dir, limit=None if kind == "dataset" else config.get("limit"),
+                     shape=tuple(info["shape"]), vocabulary=info.get("vocabulary"),
+                     class_names=info["class_names"] if kind == "arrays" else None)
 
 
 def reload_image_dataset(run, config, data_dir):

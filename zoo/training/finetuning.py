@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from zoo import registry
 from zoo.errors import UserError, unknown_name_error
 from zoo.training.recipe import MAX_VALUE, Recipe, override_recipe
+from zoo.utils.io import expand_user
 from zoo.utils.validation import is_integer, parse_value, unwrap_scalar
 
 HEAD_POOLINGS = ("avg", "max", "flatten")
@@ -97,15 +98,9 @@ class FineTuneConfig:
 
 
 def deserialize_finetune_config(values):
-    """Return the FineTuneConfig stored in run.json; raise KeyError, TypeError or ValueError if it is damaged.
-
-    Weights that an older run recorded by a relative path are returned by the absolute one.
-    """
-    from zoo.weights.pretrained import make_weights_record
-
+    """Return the FineTuneConfig stored in run.json; raise KeyError, TypeError or ValueError if it is damaged."""
     lists = {name: tuple(values[name]) for name in ("head_layers", "scale", "offset")}
-    weights = values["weights"] and make_weights_record(values["weights"])
-    config = FineTuneConfig(**{**values, **lists, "weights": weights})
+    config = FineTuneConfig(**{**values, **lists})
     check_head_layers(config.head_layers)
     return config
 
@@ -130,7 +125,7 @@ def get_weights_name(weights):
     if weights == "" or not isinstance(weights, (str, os.PathLike)):
         raise UserError("weights must be a name such as 'imagenet', a run, or the path of a run or of a weights file; "
                         f"got {weights!r}")
-    return weights if isinstance(weights, str) else os.path.abspath(weights)
+    return weights if isinstance(weights, str) else os.path.abspath(expand_user(weights))
 
 
 def check_freeze(freeze):

@@ -3,6 +3,7 @@
 Standard library only.
 """
 
+import os
 from dataclasses import asdict, dataclass, field, replace
 
 from zoo import registry
@@ -154,12 +155,23 @@ def flatten_run_config(run_config):
             "dataset": run_config.dataset.name, "labels": run_config.dataset.classes, **config}
 
 
+def get_comparable_settings(run_config):
+    """Return {name: value} of the settings that a resumed run and the other hosts of a run must have, too.
+
+    Of weights it has the file name: they can have been moved, and hosts can have them in different folders.
+    """
+    settings = flatten_run_config(run_config)
+    return {**settings, "weights": os.path.basename(settings["weights"])} if settings.get("weights") else settings
+
+
 def resume_run_config(run, old, new):
     """Return the RunConfig to resume a run with when `new` is requested: `old`, with more epochs if requested.
 
     UserError, which lists all other differences, when it cannot be resumed.
     """
-    old_settings, new_settings = flatten_run_config(old), flatten_run_config(new)
+    old_settings, new_settings = get_comparable_settings(old), get_comparable_settings(new)
+    if old.finetuning and new.finetuning:
+        old = replace(old, finetuning=replace(old.finetuning, weights=new.finetuning.weights))
     changed = [name for name in {**new_settings, **old_settings} if old_settings.get(name) != new_settings.get(name)]
     if changed == ["epochs"]:
         return extend_epochs(run, old, new.recipe.epochs)

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import tempfile
+import zlib
 from pathlib import Path
 
 from zoo.errors import UserError
@@ -96,7 +97,17 @@ def atomic_write(path):
 def make_scratch_path(path):
     """Return a path next to `path`, with its suffix, that no other thread or process uses, on another host either."""
     suffix = FORMAT_SUFFIX.search(path.name)
-    return path.with_name(f".{os.getpid()}-{os.urandom(8).hex()}{suffix[0] if suffix else ''}")
+    return path.with_name(f".{os.getpid()}-{hash_name(path)}-{os.urandom(8).hex()}{suffix[0] if suffix else ''}")
+
+
+def hash_name(path):
+    """Return a hash of a file's name, for names of scratch files: the name itself can be as long as names can be."""
+    return f"{zlib.crc32(os.fsencode(path.name)):08x}"
+
+
+def list_scratch_files(path):
+    """Return the paths of the scratch files with which `atomic_write` writes to `path`."""
+    return [*path.parent.glob(f".*-{hash_name(path)}-*")]
 
 
 def is_scratch_file(path):

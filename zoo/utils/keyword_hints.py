@@ -9,6 +9,8 @@ import re
 from zoo.errors import UserError
 from zoo.utils.synonyms import find_keyword, normalize
 
+AUGMENTATION_LIST = "augmentation lists what is applied, such as augmentation='flip crop=4'; omit it there"
+
 # (keywords, reply, reply to None, False and 0 if it differs, what True is here). Underscores and case are ignored. A
 # reply with `=` is what to type instead, for functions that have this keyword, {} stands for the user's value and
 # {WEIGHTS} for weights that the model has; any other reply is a sentence. The first reply that applies is given.
@@ -39,15 +41,16 @@ HINTS = (
     ("warmup_steps num_warmup_steps warmup_ratio", "the warm-up is given in epochs: warmup_epochs=1"),
     ("patience early_stop early_stopping", "early_stopping_patience={}", "early_stopping_patience=0", "5"),
     ("betas beta_1 beta_2 beta1 beta2", "adam and adamw use Keras's 0.9 and 0.999; omit it"),
-    ("nesterov", "optimizer='nesterov'", "optimizer='sgd'"),
+    ("nesterov", "optimizer='nesterov'", "momentum without Nesterov's is optimizer='sgd'; omit it"),
     ("loss_fn criterion loss_function", "loss='cross_entropy'"),
     ("metrics", "loss and accuracy are computed, on training and validation data; omit it"),
     # Regularization and augmentation
     ("ema use_ema model_ema", "ema_momentum=0.999", "ema_momentum=0.0"),
-    *((name, f"augmentation='{name}={{}}'", "augmentation=''", example)
+    *((name, f"augmentation='{name}={{}}'", AUGMENTATION_LIST, example)
       for name, example in (("mixup", "0.2"), ("cutmix", "1"), ("cutout", "8"), ("rotation", "15"))),
-    ("augment aug augmentations data_augmentation transform transforms flip hflip horizontal_flip random_crop",
-     "augmentation='flip crop=4'", "augmentation=''"),
+    ("flip hflip horizontal_flip random_crop", "augmentation='flip crop=4'", AUGMENTATION_LIST),
+    ("augment aug augmentations data_augmentation transform transforms", "augmentation='flip crop=4'",
+     "augmentation=''"),
     ("class_weights balanced sample_weight", "class_weight='balanced'", "class_weight=None"),
     ("aux aux_logits aux_heads", "aux_loss_weights='0.3'", "aux_loss_weights=''"),
     # Pretrained weights
@@ -62,7 +65,7 @@ HINTS = (
     ("use_gpu use_cuda", "gpu=0", "gpu='none'"),
     ("cpu no_cuda use_cpu", "gpu='none'", "a GPU is used if there is one; omit it"),
     ("amp use_amp mixed_precision fp16 bf16 half", "precision='bfloat16'", "precision='float32'"),
-    ("dtype", "precision={}"),
+    ("dtype", "precision={}", "precision='float32'"),
     # Output
     ("max_time timeout time_limit time", "max_seconds={}"),
     ("progress progress_bar verbosity", "verbose=True", "verbose=False"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoo import registry
 from zoo.data import dataset_info
 from zoo.errors import UserError, unknown_name_error
-from zoo.utils.io import expand_user
+from zoo.utils.io import expand_user, read_json
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
@@ -194,9 +194,18 @@ def find_run(weights):
     if is_weights_name(weights):
         return None
     path = expand_user(weights)
-    is_checkpoint = path.is_file() and path.absolute().parent.name == "checkpoints"
-    run = path.absolute().parent.parent if is_checkpoint else path
-    return run if (run / "run.json").is_file() else None
+    if path.is_file() and path.absolute().parent.name == "checkpoints":
+        run = path.absolute().parent.parent
+        return run if is_run_of_zoo(run) else None
+    return path if (path / "run.json").is_file() else None
+
+
+def is_run_of_zoo(run):
+    """Return whether a folder has a run.json of zoo; other programs write files of this name, too."""
+    try:
+        return "model_config" in read_json(run / "run.json")
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def is_existing_path(path):

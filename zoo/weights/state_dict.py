@@ -139,7 +139,7 @@ def find_wrapper_key(items, wrappers, path):
     if len(keys) > 1:
         subscripts = "".join(f"[{key!r}]" for key in (*wrappers, keys[0]))
         raise UserError(f"{path} has several networks, {', '.join(map(repr, keys[:4]))}; save the state dict of one: "
-                        f"import torch; torch.save(torch.load({path.name!r}, map_location='cpu'){subscripts}, "
+                        f"import torch; torch.save(torch.load({str(path)!r}, map_location='cpu'){subscripts}, "
                         "'weights.pt')")
     return keys[0] if keys else None
 
@@ -175,12 +175,12 @@ def describe_object(value, path):
         content, subscript = objects.get(key), f"[{key!r}]" if isinstance(key, str) else ""
     if not isinstance(content, OpaqueObject):
         return "has no state dict; write one with torch.save(model.state_dict(), FILE)"
-    load = f"torch.load({path.name!r}, map_location='cpu', weights_only=False){subscript}"
+    load = f"torch.load({str(path)!r}, map_location='cpu', weights_only=False){subscript}"
     if content.name.startswith("__torch__"):  # TorchScript
         load = f"torch.jit.load({path.name!r}, map_location='cpu')"
     name = "".join(letter if letter.isprintable() else "?" for letter in content.name[:80])
     if isinstance(value, dict) and content.name.startswith(TENSOR_FUNCTIONS):
-        load = f"torch.load({path.name!r}, map_location='cpu', weights_only=False)"
+        load = f"torch.load({str(path)!r}, map_location='cpu', weights_only=False)"
         return (f"has arrays that are not plain float tensors ({name}); if you trust the file, two lines convert them: "
                 "import torch; torch.save({name: torch.as_tensor(array).to_dense().dequantize().float() for name, "
                 f'array in {load}.items()}}, "weights.pt")')

@@ -209,7 +209,7 @@ def make_two_networks_error(path, kind, name, other_name):
     num_shared = len(os.path.commonprefix([part[::-1] for part in parts]))
     prefix = max((".".join([*part[:-num_shared], ""]) for part in parts), key=len)  # that of one can begin the other
     return UserError(f"{message}: import torch; torch.save({{name: tensor for name, tensor in "
-                     f"torch.load({path.name!r}, map_location='cpu'){keys}.items() if name.startswith({prefix!r})}}, "
+                     f"torch.load({str(path)!r}, map_location='cpu'){keys}.items() if name.startswith({prefix!r})}}, "
                      "'weights.pt')")
 
 

@@ -21,7 +21,7 @@ from zoo.data.dataset_info import SPLITS
 from zoo.errors import UserError
 from zoo.training import provenance
 from zoo.training.distribution import rendezvous
-from zoo.training.run_config import flatten_run_config
+from zoo.training.run_config import get_comparable_settings
 from zoo.training.stopping import Stopper
 from zoo.utils.flag_names import translate_keywords
 
@@ -198,7 +198,4 @@ def collect_shared_settings(run_config, dataset):
     versions = {f"version of {name}": version for name, version
                 in provenance.get_package_versions(run_config.backend).items() if name != "python"}
     counts = {f"images for {name}": len(getattr(dataset, name)) for name in SPLITS}
-    config = flatten_run_config(run_config)
-    if config.get("weights"):  # hosts can have them in different folders
-        config["weights"] = os.path.basename(config["weights"])
-    return json.loads(json.dumps({**versions, **config, **counts}))
+    return json.loads(json.dumps({**versions, **get_comparable_settings(run_config), **counts}))
