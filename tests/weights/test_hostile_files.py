@@ -63,7 +63,7 @@ def test_a_bare_pickle(tmp_path):
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_pickle_in_an_archive(tmp_path, protocol):
     write_archive(tmp_path / "a.pt", {"a/data.pkl": pickle.dumps({"w": WritesFile(tmp_path / "ran")}, protocol)})
-    line = check_refused(tmp_path / "a.pt", "torch.load('a.pt'", "weights_only=False")
+    line = check_refused(tmp_path / "a.pt", f"torch.load({str(tmp_path / 'a.pt')!r}", "weights_only=False")
     assert re.search(r"\b(_io|io|builtins|__builtin__)\.open\b", line)
     assert not (tmp_path / "ran").exists()
 
