@@ -149,13 +149,13 @@ class Run:
 
         Args:
             images: a path or a list of paths of image files, or of folders of them, of any size; a Pillow image or a
-                list of them, of any size; or an array (n, height, width), (n, height, width, 1) or
-                (n, height, width, 3), or of one image, (height, width), (height, width, 1) or (height, width, 3), of
-                the model's input size: integers or floats from 0 to 255, floats of at most 1, or bool. Grayscale is
-                converted to RGB, or RGB to grayscale, as the model requires. For a run on texts, a path or a list of
-                paths of UTF-8 text files, or of folders of .txt files; a text or a list of texts, str of which at least
-                one has a space and none is an existing path; an array of str (n,), of any texts; or token ids, integers
-                (n, length).
+                list of them, of any size; or an array (n, height, width), (n, height, width, 1) or (n, height, width,
+                3), or of one image, (height, width), (height, width, 1) or (height, width, 3), of the model's input
+                size: integers or floats from 0 to 255, floats of at most 1, or bool. Grayscale is converted to RGB, or
+                RGB to grayscale, as the model requires; three grayscale images for an RGB model need the shape (3,
+                height, width, 1). For a run on texts, a path or a list of paths of UTF-8 text files, or of folders of
+                .txt files; a text or a list of texts, str of which at least one has a space and none is an existing
+                path; an array of str (n,), of any texts; or token ids, integers (n, length).
             top_k: None for all probabilities, or how many of the most probable classes to return for each image.
             checkpoint: "best" or "last".
 
