@@ -120,7 +120,7 @@ def test_evaluate_names_a_damaged_file(run_copy, capsys, name, content):
 @pytest.mark.parametrize("change, parts", [
     (lambda config: config.pop("model_config"), ["run.json", "model_config"]),
     (lambda config: config["model_config"].update(width="wide"), ["run.json", "width", "'wide'"]),
-    (lambda config: config["dataset"].update(std=[0.0]), ["run.json", "std", "(0.0,)"]),
+    (lambda config: config["dataset"].update(std=[0.0]), ["run.json", "std", "[0.0]"]),
     (lambda config: config["dataset"].update(name="digit"), ["'digit'", "'digits'"]),
     (lambda config: config.update(limit=100), ["test", 100, 150, "--data-dir", "--data"]),
     (lambda config: config.update(limit="all"), ["run.json", "limit", "'all'"]),
