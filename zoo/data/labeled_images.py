@@ -48,8 +48,8 @@ class LabeledImages:
         return len(self.split)
 
 
-def load_labeled_images(source, class_names, shape, *, split_name="test", data_dir=None, labels_from=None,
-                        default_labels_from="folder", invalid_images="error", white_levels=None):
+def load_labeled_images(source, class_names, shape, *, split_name="test", data_dir=None, labels_from="folder",
+                        invalid_images="error", white_levels=None):
     """Return the LabeledImages of any source that `zoo.load_data` accepts.
 
     From a source with splits (a dataset, a folder with train/ or an .npz file with a test split) the split
@@ -63,8 +63,7 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
         shape: (height, width, channels) of the model input: images of a folder are resized to it, others must have it.
         split_name: "test", "validation" or "train".
         data_dir: the folder with the files of a named dataset.
-        labels_from: "folder" or "filename", where the classes of a folder of images come from; None:
-            `default_labels_from`.
+        labels_from: "folder" or "filename", where the classes of a folder of images come from.
         invalid_images: "error", or "skip" to skip unreadable files of a folder; a note lists them.
         white_levels: dict, how images of more than eight bits were scaled in the training set; see bit_depth.
 
@@ -73,13 +72,13 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
     """
     shape = tuple(shape)
     kind = get_source_kind(source)
-    check_source_arguments(kind, {"data_dir": data_dir, "labels_from": labels_from,
+    check_source_arguments(kind, {"data_dir": data_dir,
                                   "invalid_images": None if invalid_images == "error" else invalid_images})
     check_split_name(split_name)
     resolve_shape(kind, source, shape)  # refuses texts
     if kind == "folder":
-        return load_labeled_folder(expand_user(source), class_names, shape, split_name,
-                                   labels_from or default_labels_from, invalid_images, white_levels)
+        return load_labeled_folder(expand_user(source), class_names, shape, split_name, labels_from, invalid_images,
+                                   white_levels)
     if kind == "npz":
         return load_labeled_npz(expand_user(source).absolute(), class_names, shape, split_name)
     if kind == "arrays":

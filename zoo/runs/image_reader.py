@@ -8,7 +8,9 @@ from PIL import Image
 
 from zoo.data import image_io, sample_files
 from zoo.data.labeled_images import load_labeled_images
+from zoo.data.loading import get_source_kind
 from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
+from zoo.data.sources import check_source_arguments
 from zoo.errors import UserError
 from zoo.modality import IMAGE
 from zoo.training.backend import import_keras
@@ -55,9 +57,10 @@ class ImageReader:
 
     def load_labeled(self, source, class_names, split_name, data_dir=None, labels_from=None, invalid_images="error"):
         """Return the LabeledImages of a source; see `load_labeled_images`. labels_from: None: as in training."""
+        check_source_arguments(get_source_kind(source), {"labels_from": labels_from})
         return load_labeled_images(source, class_names, self.shape, split_name=split_name, data_dir=data_dir,
-                                   labels_from=labels_from, default_labels_from=self.labels_from,
-                                   invalid_images=invalid_images, white_levels=self.white_levels)
+                                   labels_from=labels_from or self.labels_from, invalid_images=invalid_images,
+                                   white_levels=self.white_levels)
 
 
 def prepare_file_batches(reader, paths):
